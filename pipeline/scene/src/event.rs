@@ -1,0 +1,360 @@
+//! The vocabulary of events: what analytics state and the wire carries.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    detection::Class,
+    geometry::NormBox,
+    id::{TrackId, ZoneId},
+    time::MediaTime,
+};
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum EventKind {
+    /// Sustained level of service E or F.
+    #[serde(rename = "traffic.congestion")]
+    Congestion,
+    /// One vehicle stands while others move.
+    #[serde(rename = "traffic.stopped_vehicle")]
+    StoppedVehicle,
+    /// A vehicle goes against its zone's direction.
+    #[serde(rename = "traffic.wrong_way")]
+    WrongWay,
+    /// A person on foot on the carriageway.
+    #[serde(rename = "traffic.pedestrian")]
+    Pedestrian,
+    /// Open flame.
+    #[serde(rename = "fire.flame")]
+    Flame,
+    /// Smoke.
+    #[serde(rename = "fire.smoke")]
+    Smoke,
+    /// Water stands on the street.
+    #[serde(rename = "flood.street")]
+    Flood,
+    /// No fresh picture arrives.
+    #[serde(rename = "camera.lost")]
+    CameraLost,
+    /// Pictures arrive, their content stands still.
+    #[serde(rename = "camera.frozen")]
+    CameraFrozen,
+    /// Too dark to judge.
+    #[serde(rename = "camera.dark")]
+    CameraDark,
+    /// Out of focus, or dirt or water on the lens.
+    #[serde(rename = "camera.blurred")]
+    CameraBlurred,
+    /// Something stands before the lens.
+    #[serde(rename = "camera.covered")]
+    CameraCovered,
+    /// It looks elsewhere than when its zones were drawn.
+    #[serde(rename = "camera.moved")]
+    CameraMoved,
+}
+
+impl EventKind {
+    /// All kinds.
+    pub const ALL: [Self; 13] = [
+        Self::Congestion,
+        Self::StoppedVehicle,
+        Self::WrongWay,
+        Self::Pedestrian,
+        Self::Flame,
+        Self::Smoke,
+        Self::Flood,
+        Self::CameraLost,
+        Self::CameraFrozen,
+        Self::CameraDark,
+        Self::CameraBlurred,
+        Self::CameraCovered,
+        Self::CameraMoved,
+    ];
+
+    /// The kind as it is spelled on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Congestion => "traffic.congestion",
+            Self::StoppedVehicle => "traffic.stopped_vehicle",
+            Self::WrongWay => "traffic.wrong_way",
+            Self::Pedestrian => "traffic.pedestrian",
+            Self::Flame => "fire.flame",
+            Self::Smoke => "fire.smoke",
+            Self::Flood => "flood.street",
+            Self::CameraLost => "camera.lost",
+            Self::CameraFrozen => "camera.frozen",
+            Self::CameraDark => "camera.dark",
+            Self::CameraBlurred => "camera.blurred",
+            Self::CameraCovered => "camera.covered",
+            Self::CameraMoved => "camera.moved",
+        }
+    }
+
+    /// Whether it is about the camera rather than what the camera sees.
+    pub const fn is_camera(self) -> bool {
+        matches!(
+            self,
+            Self::CameraLost
+                | Self::CameraFrozen
+                | Self::CameraDark
+                | Self::CameraBlurred
+                | Self::CameraCovered
+                | Self::CameraMoved
+        )
+    }
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a text is not an event kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not an event kind; kinds are traffic.congestion, traffic.stopped_vehicle, traffic.wrong_way, traffic.pedestrian, fire.flame, fire.smoke, flood.street and camera.lost|frozen|dark|blurred|covered|moved"
+)]
+pub struct EventKindError(String);
+
+impl FromStr for EventKind {
+    type Err = EventKindError;
+    fn from_str(text: &str) -> Result<Self, EventKindError> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| EventKindError(text.to_owned()))
+    }
+}
+
+/// Where an event stands in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// First said.
+    Began,
+    /// Goes on; severity, confidence or detail changed.
+    Updated,
+    /// Over, or no longer to be seen.
+    Ended,
+}
+
+impl Phase {
+    /// The phase as it is spelled on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Began => "began",
+            Self::Updated => "updated",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How bad, in the words of CAP 1.2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Minimal to no known threat.
+    Minor,
+    /// Possible threat.
+    Moderate,
+    /// Significant threat.
+    Severe,
+    /// Extraordinary threat.
+    Extreme,
+}
+
+impl Severity {
+    /// The severity as it is spelled on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Minor => "minor",
+            Self::Moderate => "moderate",
+            Self::Severe => "severe",
+            Self::Extreme => "extreme",
+        }
+    }
+}
+
+/// HCM level of service, A (free flow) to F (breakdown).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the letters are the field's own names")]
+pub enum LevelOfService {
+    A,
+    B,
+    C,
+    D,
+    E,
+    F,
+}
+
+impl fmt::Display for LevelOfService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+/// How deep water stands, as bands that people can act on (DESIGN §7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum DepthBand {
+    /// Less than 10 cm.
+    #[serde(rename = "under_10_cm")]
+    Under10,
+    /// 10 to 20 cm.
+    #[serde(rename = "10_20_cm")]
+    From10To20,
+    /// 20 to 30 cm: motorbikes stall.
+    #[serde(rename = "20_30_cm")]
+    From20To30,
+    /// 30 to 50 cm: cars stop.
+    #[serde(rename = "30_50_cm")]
+    From30To50,
+    /// More than 50 cm: closed.
+    #[serde(rename = "over_50_cm")]
+    Over50,
+}
+
+/// Whether water rises or falls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trend {
+    /// More water than a while ago.
+    Rising,
+    /// About the same.
+    Steady,
+    /// Less water than a while ago.
+    Falling,
+}
+
+/// What is known about an event beyond its kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "about", rename_all = "snake_case")]
+pub enum Detail {
+    /// Of `traffic.congestion`.
+    Congestion {
+        /// Level of service now.
+        level_of_service: LevelOfService,
+        /// Passenger-car units per km and lane; absent without calibration.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        density_pc_per_km_lane: Option<f32>,
+        /// Share of the zone covered by vehicles, 0 to 1.
+        occupancy: f32,
+        /// Space-mean speed; absent without calibration.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        speed_kmh: Option<f32>,
+        /// Share of the vehicles that stand or crawl, 0 to 1.
+        stopped_share: f32,
+        /// Length of the queue; absent without calibration.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        queue_m: Option<f32>,
+    },
+    /// Of `traffic.stopped_vehicle`, `traffic.wrong_way` and `traffic.pedestrian`.
+    Vehicle {
+        /// Who.
+        track: TrackId,
+        /// What.
+        class: Class,
+        /// For how long.
+        duration_s: f32,
+    },
+    /// Of `fire.flame` and `fire.smoke`.
+    Fire {
+        /// Share of the picture that the region covers, 0 to 1.
+        area_share: f32,
+        /// Area now over the area when it began.
+        growth: f32,
+    },
+    /// Of `flood.street`.
+    Flood {
+        /// Share of the zone under water, 0 to 1.
+        water_share: f32,
+        /// Depth; absent without a reference object.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        depth: Option<DepthBand>,
+        /// What the depth was read from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        depth_reference: Option<String>,
+        /// Rising or falling.
+        trend: Trend,
+    },
+    /// Of `camera.*`.
+    Camera {
+        /// In words, for the person who will mend it.
+        reason: String,
+    },
+}
+
+/// One value that a rule looked at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Seconds since the stream's start.
+    pub media_time_s: f64,
+    /// What was measured, with its unit: `density_pc_per_km_lane`.
+    pub name: String,
+    /// How much.
+    pub value: f64,
+}
+
+/// Why an event was said: the rule, its thresholds and what it saw.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Proof {
+    /// The rule, as one sentence.
+    pub rule: String,
+    /// Its thresholds by name, units in the names.
+    pub thresholds: BTreeMap<String, f64>,
+    /// What it saw over its window, oldest first, thinned to [`Proof::SAMPLES_MAX`].
+    pub samples: Vec<Sample>,
+    /// Whether speeds and densities stand on a calibration of the camera.
+    pub calibrated: bool,
+}
+
+impl Proof {
+    /// The most samples that an event carries.
+    pub const SAMPLES_MAX: usize = 40;
+}
+
+/// Why an event ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// What happened is over.
+    Cleared,
+    /// It was not what it seemed.
+    Retracted,
+    /// Analysis stopped (the gateway was told to, or a file ended); it may go on unseen.
+    Stopped,
+}
+
+/// What an analytic says: one event began, goes on or ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// The event's number in its camera, from 1; the same from began to ended.
+    pub number: u64,
+    /// What happened.
+    pub kind: EventKind,
+    /// Where the event stands.
+    pub phase: Phase,
+    /// In which zone; `None` where it concerns the whole camera.
+    pub zone: Option<ZoneId>,
+    /// When the camera saw it begin. Earlier than the moment it was confirmed.
+    pub began: MediaTime,
+    /// When the camera saw what this finding states.
+    pub at: MediaTime,
+    /// How bad.
+    pub severity: Severity,
+    /// How sure, 0 to 1.
+    pub confidence: f32,
+    /// Where in the picture.
+    pub region: Option<NormBox>,
+    /// More about it.
+    pub detail: Detail,
+    /// Why it was said.
+    pub proof: Proof,
+    /// Why it ended; set when `phase` is [`Phase::Ended`].
+    pub end_reason: Option<EndReason>,
+}
