@@ -6,7 +6,7 @@
 use std::{
     fmt,
     ops::{Add, Sub},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -85,11 +85,6 @@ pub struct WallTimeError {
 }
 
 impl WallTime {
-    /// The system's clock. Only programs at the rim call this; libraries take a time as an argument.
-    pub fn now() -> Self {
-        Self(Timestamp::now())
-    }
-
     /// From milliseconds since 1970-01-01T00:00:00Z; clamped to the years -9999 to 9999.
     pub fn from_unix_millis(millis: i64) -> Self {
         let fallback = if millis < 0 { Timestamp::MIN } else { Timestamp::MAX };
@@ -109,6 +104,13 @@ impl WallTime {
     /// The signed span from `earlier` to this instant.
     pub fn signed_since(self, earlier: Self) -> SignedDuration {
         self.0.duration_since(earlier.0)
+    }
+}
+
+impl From<SystemTime> for WallTime {
+    /// This crate reads no clock: a program says `WallTime::from(SystemTime::now())` at its rim.
+    fn from(time: SystemTime) -> Self {
+        Self(Timestamp::try_from(time).unwrap_or(Timestamp::MAX))
     }
 }
 
