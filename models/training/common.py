@@ -1,0 +1,54 @@
+"""What every script here shares: where things lie, the manifest, label files."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+MODELS = Path(__file__).resolve().parent.parent
+VEHICLES = tuple((MODELS / "labels/vehicles.txt").read_text(encoding="utf-8").split())
+FIRE = tuple((MODELS / "labels/fire.txt").read_text(encoding="utf-8").split())
+
+
+def _folder(variable, what):
+    value = os.environ.get(variable)
+    if not value:
+        sys.exit(f"set {variable} to {what}")
+    return Path(value)
+
+
+def data_root():
+    """The folder with the data sets (MATPHO_DATA)."""
+    return _folder("MATPHO_DATA", "the folder that holds the data sets (README.md lists them)")
+
+
+def work_root():
+    """A scratch folder for the manifest, pseudo-labels and checkpoints (MATPHO_WORK)."""
+    return _folder("MATPHO_WORK", "a scratch folder with about 1 GB free")
+
+
+def published_weights():
+    """The YOLOX-nano weights that every model starts from."""
+    return data_root() / "models/yolox_nano_416.onnx"
+
+
+def manifest(*sets, use="train", split=("train",)):
+    """The manifest's rows of some sets; asking for training rows never yields one whose licence forbids it."""
+    path = work_root() / "manifest.jsonl"
+    if not path.exists():
+        sys.exit(f"{path} is missing: run prepare.py first")
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [r for r in rows if r["set"] in sets and r["use"] == use and r["split"] in split]
+
+
+def read_boxes(picture_path, width, height):
+    """Labels beside a picture as [n, 5]: class, x1, y1, x2, y2 in pixels of the file."""
+    path = Path(picture_path).with_suffix(".txt")
+    rows = []
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            c, x, y, w, h = (float(v) for v in line.split()[:5])
+            rows.append((c, (x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height))
+    return np.array(rows, np.float32).reshape(-1, 5)

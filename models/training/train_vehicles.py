@@ -1,0 +1,139 @@
+"""Fine-tunes YOLOX-nano for people and vehicles seen by city cameras.
+
+    python train_vehicles.py [--steps 900] [--sim FOLDER]
+
+Bridges give the camera's view, the close-up street photos give motorcycles, shrunk into mosaics so that they are as small as they
+are from a pole. What the labels leave out is taken from a teacher's boxes (teacher.py): sure ones become targets, unsure ones
+teach nothing. `--sim` mixes in frames of the simulated city (`matpho-sim frames`), whose truth is exact.
+"""
+
+import argparse
+import json
+
+import cv2
+import numpy as np
+import torch
+
+import augment
+import sim
+from boxes import iou_matrix, simota_loss
+from common import VEHICLES, data_root, manifest, published_weights, read_boxes, work_root
+from nets import COCO_ROWS, Detector, anchor_grid, start_from_published
+from trainer import fit
+
+WIDTH, HEIGHT, BATCH, SEED = 640, 384, 8, 20261121
+SURE = 0.5  # teacher's score from which its box is a target
+PERSON, BICYCLE, MOTORCYCLE = 0, 1, 2
+
+
+def with_teacher(boxes, taught, classes, area):
+    """Labels and what a teacher sees besides them: (targets [n, 5], regions that teach nothing [m, 5]). `area` of the picture."""
+    ignore = []
+    for c, score, *corners in taught:
+        box = np.array([corners], np.float32)
+        if len(boxes) and iou_matrix(box, boxes[:, 1:])[0].max() > 0.3:
+            continue
+        middle = (box[0, :2] + box[0, 2:]) / 2
+        riding = c == PERSON and any(b[0] in (BICYCLE, MOTORCYCLE) and (b[1:3] < middle).all() and (middle < b[3:]).all() for b in boxes)
+        row = np.array([[c, *corners]], np.float32)
+        if score >= SURE and c in classes and not riding:
+            boxes = np.concatenate((boxes, row))
+        elif (box[0, 2:] - box[0, :2]).prod() < 0.1 * area:  # a larger doubt would silence half the picture
+            ignore.append(row)
+    return boxes, np.concatenate(ignore) if ignore else np.zeros((0, 5), np.float32)
+
+
+class Samples:
+    def __init__(self, sim_folder):
+        self.root = data_root()
+        taught = json.loads((work_root() / "teacher.json").read_text(encoding="utf-8"))
+        self.bridge, self.street, views = [], [], []
+        for row in manifest("bridge", "highway"):
+            boxes = read_boxes(self.root / row["path"], row["width"], row["height"])
+            known = (PERSON, BICYCLE, MOTORCYCLE) if row["set"] == "bridge" else range(len(VEHICLES))
+            item = (str(self.root / row["path"]), row["content"], *with_teacher(boxes, taught[row["path"]], known, row["width"] * row["height"]))
+            (self.bridge if row["set"] == "bridge" else self.street).append(item)
+            if row["set"] == "bridge":
+                views.append(row["group"])
+        # A view with nine times the frames is seen three times as often.
+        weight = np.array([views.count(v) ** -0.5 for v in views])
+        self.bridge_share = np.cumsum(weight / weight.sum())
+        self.sim = sim.vehicle_frames(sim_folder) if sim_folder else []
+        print(f"{len(self.bridge)} bridge pictures, {len(self.street)} street photos, {len(self.sim)} simulated frames")
+
+    @staticmethod
+    def load(item):
+        path, (x1, y1, x2, y2), boxes, ignore = item
+        off = np.array((0, x1, y1, x1, y1), np.float32)
+        both = np.concatenate((np.insert(boxes - off, 5, 0, 1), np.insert(ignore - off, 5, 1, 1)))
+        return cv2.imread(path)[y1:y2, x1:x2], both.astype(np.float32)
+
+    def pick(self, rng, pool):
+        if pool is self.bridge:
+            return pool[min(int(np.searchsorted(self.bridge_share, rng.random())), len(pool) - 1)]
+        return pool[rng.integers(len(pool))]
+
+    def mosaic(self, rng):
+        """Two to four columns and two or three rows of street photos with a bridge or a simulated frame among them."""
+        cols, rows = int(rng.integers(2, 5)), int(rng.integers(2, 4))
+        w, h = WIDTH // cols, HEIGHT // rows
+        canvas, all_boxes = np.full((HEIGHT, WIDTH, 3), 114, np.uint8), []
+        for k in range(cols * rows):
+            pool = self.street if rng.random() < 0.8 else self.bridge
+            picture, boxes = self.load(self.pick(rng, pool))
+            part, boxes, _ = augment.place(rng, picture, boxes, (w, h), (0.8, 1.3))
+            x, y = k % cols * w, k // cols * h
+            canvas[y : y + h, x : x + w] = part
+            all_boxes.append(boxes + np.array((0, x, y, x, y, 0), np.float32))
+        return canvas, np.concatenate(all_boxes)
+
+    def __call__(self, index):
+        rng = np.random.default_rng((SEED, index))
+        slot = index % BATCH
+        if self.sim and slot in (0, 4, 7):
+            pool, zoom = self.sim, (0.85, 1.7)
+        elif slot in (1, 5):
+            pool, zoom = None, None
+        elif slot == 2:
+            pool, zoom = self.street, (0.3, 1.1)
+        else:
+            pool, zoom = self.bridge, (0.6, 1.9)
+        if pool is None:
+            picture, boxes = self.mosaic(rng)
+        else:
+            picture, boxes = self.load(self.pick(rng, pool))
+            picture, boxes, _ = augment.place(rng, picture, boxes, (WIDTH, HEIGHT), zoom)
+        picture = augment.weather(rng, picture)
+        return picture, boxes[boxes[:, 5] == 0, :5], boxes[boxes[:, 5] == 1, 1:5]
+
+
+def collate(samples):
+    pictures = torch.from_numpy(np.stack([s[0] for s in samples]).transpose(0, 3, 1, 2))
+    return pictures, [torch.from_numpy(np.ascontiguousarray(s[1])) for s in samples], [torch.from_numpy(np.ascontiguousarray(s[2])) for s in samples]
+
+
+def main():
+    args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    args.add_argument("--steps", type=int, default=900)
+    args.add_argument("--lr", type=float, default=2e-4)
+    args.add_argument("--sim", help="folder of simulated frames")
+    args.add_argument("--start", help="checkpoint to start from instead of the published weights")
+    args.add_argument("--name", default="vehicles")
+    args = args.parse_args()
+    torch.set_num_threads(2)
+    net = start_from_published(Detector(len(VEHICLES)), published_weights(), COCO_ROWS)
+    if args.start:
+        net.load_state_dict(torch.load(args.start)["average"])
+    grid = torch.from_numpy(anchor_grid(WIDTH, HEIGHT))
+
+    def loss(model, batch):
+        pictures, targets, ignore = batch
+        out = model(pictures.float().contiguous(memory_format=torch.channels_last))
+        return simota_loss(out, grid, targets, ignore)
+
+    fit(net, Samples(args.sim), loss, collate=collate, steps=args.steps, batch=BATCH, lr=args.lr, head_lr=3 * args.lr,
+        heads=("heads",), checkpoint=work_root() / f"{args.name}.pt")
+
+
+if __name__ == "__main__":
+    main()
