@@ -1,0 +1,231 @@
+//! Words of `scene` and `wire` as the OpenAPI document spells them. Those crates stay free of web matters, so their shapes are said
+//! here once more; `tests/openapi.rs` holds the two together.
+#![expect(dead_code, reason = "these types are only ever described, never made")]
+
+use std::collections::BTreeMap;
+
+use utoipa::ToSchema;
+
+/// What happened.
+#[derive(ToSchema)]
+pub enum EventKind {
+    #[schema(rename = "traffic.congestion")]
+    Congestion,
+    #[schema(rename = "traffic.stopped_vehicle")]
+    StoppedVehicle,
+    #[schema(rename = "traffic.wrong_way")]
+    WrongWay,
+    #[schema(rename = "traffic.pedestrian")]
+    Pedestrian,
+    #[schema(rename = "fire.flame")]
+    Flame,
+    #[schema(rename = "fire.smoke")]
+    Smoke,
+    #[schema(rename = "flood.street")]
+    Flood,
+    #[schema(rename = "camera.lost")]
+    CameraLost,
+    #[schema(rename = "camera.frozen")]
+    CameraFrozen,
+    #[schema(rename = "camera.dark")]
+    CameraDark,
+    #[schema(rename = "camera.blurred")]
+    CameraBlurred,
+    #[schema(rename = "camera.covered")]
+    CameraCovered,
+    #[schema(rename = "camera.moved")]
+    CameraMoved,
+}
+
+/// Where an event stands.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum Phase {
+    Began,
+    Updated,
+    Ended,
+}
+
+/// How grave, in the words of CAP 1.2.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum Severity {
+    Minor,
+    Moderate,
+    Severe,
+    Extreme,
+}
+
+/// What an analytic says.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum Judgement {
+    Clear,
+    Suspected,
+    Present,
+    Unknown,
+}
+
+/// Whether a gateway has its link.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum EdgeState {
+    Online,
+    Offline,
+}
+
+/// Why an event ended.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum EndReason {
+    Cleared,
+    Retracted,
+    Stopped,
+}
+
+/// Level of service, A (free flow) to F (breakdown).
+#[derive(ToSchema)]
+pub enum LevelOfService {
+    A,
+    B,
+    C,
+    D,
+    E,
+    F,
+}
+
+/// Depth of water.
+#[derive(ToSchema)]
+pub enum DepthBand {
+    #[schema(rename = "under_10_cm")]
+    Under10,
+    #[schema(rename = "10_20_cm")]
+    From10To20,
+    #[schema(rename = "20_30_cm")]
+    From20To30,
+    #[schema(rename = "30_50_cm")]
+    From30To50,
+    #[schema(rename = "over_50_cm")]
+    Over50,
+}
+
+/// Whether water rises.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum Trend {
+    Rising,
+    Steady,
+    Falling,
+}
+
+/// What is known about an event beyond its kind.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[serde(tag = "about", rename_all = "snake_case")]
+pub enum Detail {
+    Congestion {
+        level_of_service: LevelOfService,
+        density_pc_per_km_lane: Option<f32>,
+        occupancy: f32,
+        speed_kmh: Option<f32>,
+        stopped_share: f32,
+        queue_m: Option<f32>,
+    },
+    Vehicle {
+        track: u64,
+        class: String,
+        duration_s: f32,
+    },
+    Fire {
+        area_share: f32,
+        growth: f32,
+    },
+    Flood {
+        water_share: f32,
+        depth: Option<DepthBand>,
+        depth_reference: Option<String>,
+        trend: Trend,
+    },
+    Camera {
+        reason: String,
+    },
+}
+
+/// Why an event was said.
+#[derive(ToSchema)]
+pub struct Proof {
+    /// The rule, as one sentence.
+    rule: String,
+    /// Its thresholds by name, units in the names.
+    thresholds: BTreeMap<String, f64>,
+    /// What it saw, oldest first.
+    samples: Vec<Sample>,
+    /// Whether speeds and densities stand on a calibration of the camera.
+    calibrated: bool,
+}
+
+/// One value that a rule looked at.
+#[derive(ToSchema)]
+pub struct Sample {
+    /// Seconds since the stream's start.
+    media_time_s: f64,
+    /// What was measured, with its unit.
+    name: String,
+    /// How much.
+    value: f64,
+}
+
+/// Which weights spoke.
+#[derive(ToSchema)]
+pub struct Model {
+    /// Its id in the registry.
+    id: String,
+    /// Hash of its file, hex.
+    sha256: String,
+}
+
+/// What was measured.
+#[derive(ToSchema)]
+#[serde(tag = "about", rename_all = "snake_case")]
+pub enum Figures {
+    Traffic(TrafficFigures),
+    Flood(FloodFigures),
+}
+
+/// Traffic of a carriageway zone over a period.
+#[derive(ToSchema)]
+pub struct TrafficFigures {
+    /// Vehicles that passed, by class.
+    counts: BTreeMap<String, u32>,
+    /// Mean number of vehicles in the zone, in passenger-car units.
+    vehicles_pcu_mean: f32,
+    /// Passenger-car units per km and lane; absent without calibration.
+    density_pc_per_km_lane: Option<f32>,
+    /// Share of the zone covered by vehicles, 0 to 1.
+    occupancy: f32,
+    /// Space-mean speed; absent without calibration or without vehicles.
+    speed_kmh: Option<f32>,
+    /// Share of the vehicles that stand or crawl, 0 to 1.
+    stopped_share: f32,
+    /// Level of service; absent while it is unknown.
+    level_of_service: Option<LevelOfService>,
+    /// Length of the queue; absent without calibration.
+    queue_m: Option<f32>,
+    /// Whether speed and density stand on a calibration.
+    calibrated: bool,
+    /// Frames that the figures stand on.
+    frames: u32,
+}
+
+/// Water on a street over a period.
+#[derive(ToSchema)]
+pub struct FloodFigures {
+    /// Share of the zone under water, 0 to 1.
+    water_share: f32,
+    /// Depth; absent without a reference object.
+    depth: Option<DepthBand>,
+    /// Rising or falling.
+    trend: Trend,
+    /// Pictures that the figures stand on.
+    frames: u32,
+}
