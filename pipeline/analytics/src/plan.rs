@@ -1,0 +1,339 @@
+//! What one camera is asked to see: its zones and the parameters of its analytics, checked once.
+
+use std::{collections::BTreeSet, fmt, num::NonZeroU32, str::FromStr};
+
+use matpho_scene::{Class, Direction, GroundPlane, NormPoint, Polygon, ZoneId};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    camera::CameraParams, congestion::CongestionParams, fire::FireParams, flood::FloodParams, pedestrian::PedestrianParams,
+    stopped_vehicle::StoppedVehicleParams, units::Positive, units::Seconds, wrong_way::WrongWayParams,
+};
+
+/// One of the things that can be watched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Analytic {
+    /// Level of service, density, queue.
+    Congestion,
+    /// One vehicle stands while others move.
+    StoppedVehicle,
+    /// A vehicle goes against its direction.
+    WrongWay,
+    /// A person on foot on the carriageway.
+    Pedestrian,
+    /// Open flame.
+    Fire,
+    /// Smoke.
+    Smoke,
+    /// Water on the street.
+    Flood,
+    /// Whether the camera can see at all.
+    Camera,
+}
+
+impl Analytic {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Congestion,
+        Self::StoppedVehicle,
+        Self::WrongWay,
+        Self::Pedestrian,
+        Self::Fire,
+        Self::Smoke,
+        Self::Flood,
+        Self::Camera,
+    ];
+
+    /// The name in configurations, on the command line and on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Congestion => "congestion",
+            Self::StoppedVehicle => "stopped_vehicle",
+            Self::WrongWay => "wrong_way",
+            Self::Pedestrian => "pedestrian",
+            Self::Fire => "fire",
+            Self::Smoke => "smoke",
+            Self::Flood => "flood",
+            Self::Camera => "camera",
+        }
+    }
+
+    /// Whether it lives on tracks of vehicles and people.
+    pub const fn needs_tracks(self) -> bool {
+        matches!(self, Self::Congestion | Self::StoppedVehicle | Self::WrongWay | Self::Pedestrian)
+    }
+
+    /// Whether what it says depends on where zones were drawn, so that a moved camera makes it void.
+    pub const fn needs_zones(self) -> bool {
+        self.needs_tracks() || matches!(self, Self::Flood)
+    }
+}
+
+impl fmt::Display for Analytic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a text is not an analytic.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an analytic: use congestion, stopped_vehicle, wrong_way, pedestrian, fire, smoke, flood or camera")]
+pub struct AnalyticError(String);
+
+impl FromStr for Analytic {
+    type Err = AnalyticError;
+    fn from_str(text: &str) -> Result<Self, AnalyticError> {
+        Self::ALL.into_iter().find(|a| a.as_str() == text).ok_or_else(|| AnalyticError(text.chars().take(80).collect()))
+    }
+}
+
+/// What a zone is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Vehicles drive here: traffic is judged, and water.
+    Carriageway,
+    /// Only water is judged: a pavement, an underpass, a yard.
+    RoadSurface,
+    /// A known source of light, heat or steam (a chimney, a kitchen, a lamp): fire and smoke that lie in it are ignored.
+    HeatSource,
+    /// Nobody drew a zone: traffic is judged where vehicles are seen to drive, water over the whole picture. Not for configurations.
+    #[serde(skip)]
+    WholePicture,
+}
+
+/// A zone of one camera.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Zone {
+    /// Its name, unique in its camera.
+    pub id: ZoneId,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Where it lies.
+    pub polygon: Polygon,
+    /// Which way its traffic goes. Without it the dominating flow is learned from the tracks.
+    #[serde(default)]
+    pub direction: Option<Direction>,
+    /// Lanes that its traffic uses side by side. Without it they follow from the ground plane, 3.5 m a lane.
+    #[serde(default)]
+    pub lanes: Option<NonZeroU32>,
+    /// Length along its direction, metres. Without it, it follows from the ground plane.
+    #[serde(default)]
+    pub length_m: Option<Positive>,
+    /// From picture to metres on the road. Without it there is no speed.
+    #[serde(default)]
+    pub ground: Option<GroundPlane>,
+    /// Its traffic waits at a signal, red and green together lasting this long: a queue must outlast it to be congestion, and a
+    /// vehicle that stands must outlast it to be a stopped vehicle.
+    #[serde(default)]
+    pub signal_cycle_s: Option<Seconds>,
+    /// Vehicles are counted where they cross this line; without it, once they have driven some way in the zone.
+    #[serde(default)]
+    pub counting_line: Option<[NormPoint; 2]>,
+}
+
+impl Zone {
+    /// A zone with nothing known but its place.
+    pub fn new(id: ZoneId, purpose: Purpose, polygon: Polygon) -> Self {
+        Self {
+            id,
+            purpose,
+            polygon,
+            direction: None,
+            lanes: None,
+            length_m: None,
+            ground: None,
+            signal_cycle_s: None,
+            counting_line: None,
+        }
+    }
+
+    /// The whole picture, by the name of `picture`.
+    fn whole_picture() -> Self {
+        let id = "picture".parse().unwrap_or_else(|_| unreachable!("`picture` is a slug"));
+        Self::new(id, Purpose::WholePicture, Polygon::whole_picture())
+    }
+}
+
+/// What a vehicle weighs in passenger-car units.
+///
+/// The defaults follow the order of TCVN 4054:2005 (roads of Vietnam): bicycle 0.2, motorcycle 0.3, car 1, bus and truck 2 to 2.5.
+/// The standard's own table was not at hand when they were written down: set your authority's.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PcuWeights {
+    /// A bicycle.
+    pub bicycle: Positive,
+    /// A motorcycle.
+    pub motorcycle: Positive,
+    /// A car: the unit.
+    pub car: Positive,
+    /// A bus.
+    pub bus: Positive,
+    /// A lorry.
+    pub truck: Positive,
+}
+
+impl Default for PcuWeights {
+    fn default() -> Self {
+        Self {
+            bicycle: Positive::of(0.2),
+            motorcycle: Positive::of(0.3),
+            car: Positive::of(1.0),
+            bus: Positive::of(2.5),
+            truck: Positive::of(2.5),
+        }
+    }
+}
+
+impl PcuWeights {
+    /// Passenger-car units of a class; 0 for what is no vehicle.
+    pub fn of(&self, class: Class) -> f32 {
+        match class {
+            Class::Bicycle => self.bicycle.get(),
+            Class::Motorcycle => self.motorcycle.get(),
+            Class::Car => self.car.get(),
+            Class::Bus => self.bus.get(),
+            Class::Truck => self.truck.get(),
+            Class::Person | Class::Fire | Class::Smoke => 0.0,
+        }
+    }
+}
+
+/// The parameters of every analytic: the tables `[analytics.congestion]`, `[analytics.fire]`, … of a configuration.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Params {
+    /// Level of service.
+    pub congestion: CongestionParams,
+    /// One vehicle stands.
+    pub stopped_vehicle: StoppedVehicleParams,
+    /// Against the direction.
+    pub wrong_way: WrongWayParams,
+    /// On foot on the carriageway.
+    pub pedestrian: PedestrianParams,
+    /// Flames.
+    pub fire: FireParams,
+    /// Smoke.
+    pub smoke: FireParams,
+    /// Water.
+    pub flood: FloodParams,
+    /// The camera itself.
+    pub camera: CameraParams,
+}
+
+/// Why settings are not a plan. Each names the zone.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// Two zones of one name.
+    #[error("two zones are called `{0}`: give each its own id")]
+    ZoneTwice(ZoneId),
+    /// A name that is taken.
+    #[error("zone id `picture` is kept for the whole picture: choose another")]
+    ZonePicture,
+    /// Nothing to watch for.
+    #[error(
+        "no analytic is chosen: name at least one of congestion, stopped_vehicle, wrong_way, pedestrian, fire, smoke, flood, camera"
+    )]
+    NothingToDo,
+    /// A counting line without a length.
+    #[error("the counting line of zone `{0}` has no length: its two points must differ")]
+    CountingLine(ZoneId),
+    /// A ground plane that maps nothing of its zone.
+    #[error(
+        "the ground plane of zone `{0}` does not reach it: corners of the zone lie above the horizon; calibrate again, or keep the zone below"
+    )]
+    Horizon(ZoneId),
+}
+
+/// The settings of one camera, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CameraPlan {
+    zones: Vec<Zone>,
+    analytics: BTreeSet<Analytic>,
+    params: Params,
+    drawn: bool,
+}
+
+impl CameraPlan {
+    /// Checks settings; on failure says everything that is wrong with them.
+    ///
+    /// Where no carriageway was drawn, traffic is judged over the whole picture, and water too where no zone of any kind was drawn
+    /// for it: see [`Purpose::WholePicture`].
+    pub fn new(zones: Vec<Zone>, analytics: BTreeSet<Analytic>, params: Params) -> Result<Self, Vec<PlanError>> {
+        let mut errors = Vec::new();
+        let mut seen = BTreeSet::new();
+        for zone in &zones {
+            if !seen.insert(zone.id.clone()) {
+                errors.push(PlanError::ZoneTwice(zone.id.clone()));
+            }
+            if zone.id.as_str() == "picture" {
+                errors.push(PlanError::ZonePicture);
+            }
+            if zone.counting_line.is_some_and(|[a, b]| (a.x - b.x).hypot(a.y - b.y) < 1e-3) {
+                errors.push(PlanError::CountingLine(zone.id.clone()));
+            }
+            if zone.ground.is_some_and(|g| zone.polygon.corners().iter().any(|&corner| g.to_ground(corner).is_none())) {
+                errors.push(PlanError::Horizon(zone.id.clone()));
+            }
+        }
+        if analytics.is_empty() {
+            errors.push(PlanError::NothingToDo);
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let drawn = zones.iter().any(|z| matches!(z.purpose, Purpose::Carriageway | Purpose::RoadSurface));
+        let mut plan = Self { zones, analytics, params, drawn };
+        if plan.traffic_zones().next().is_none() {
+            plan.zones.push(Zone::whole_picture());
+        }
+        Ok(plan)
+    }
+
+    /// Without any set-up: the whole picture is the zone, and everything runs with its defaults.
+    pub fn whole_picture() -> Self {
+        Self { zones: vec![Zone::whole_picture()], analytics: Analytic::ALL.into(), params: Params::default(), drawn: false }
+    }
+
+    /// All zones, in the order given.
+    pub fn zones(&self) -> &[Zone] {
+        &self.zones
+    }
+
+    /// The zones whose traffic is judged.
+    pub fn traffic_zones(&self) -> impl Iterator<Item = &Zone> {
+        self.zones.iter().filter(|z| matches!(z.purpose, Purpose::Carriageway | Purpose::WholePicture))
+    }
+
+    /// The zones whose share of water is to be handed in ([`crate::Observation::water`]).
+    pub fn water_zones(&self) -> impl Iterator<Item = &Zone> {
+        self.zones.iter().filter(|z| match z.purpose {
+            Purpose::Carriageway | Purpose::RoadSurface => true,
+            Purpose::HeatSource => false,
+            Purpose::WholePicture => !self.drawn,
+        })
+    }
+
+    /// Whether somebody drew zones, so that a moved camera makes them void.
+    pub fn is_drawn(&self) -> bool {
+        self.drawn
+    }
+
+    /// What is watched for.
+    pub fn analytics(&self) -> &BTreeSet<Analytic> {
+        &self.analytics
+    }
+
+    /// Whether an analytic runs.
+    pub fn runs(&self, analytic: Analytic) -> bool {
+        self.analytics.contains(&analytic)
+    }
+
+    /// The parameters.
+    pub fn params(&self) -> &Params {
+        &self.params
+    }
+}
