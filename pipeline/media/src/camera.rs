@@ -1,0 +1,249 @@
+//! A camera: its handle for everybody ([`Camera`]), and the loop that keeps it alive on a thread of its own ([`Watch`]).
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use matpho_scene::{CameraId, MediaTime};
+use parking_lot::{Condvar, Mutex};
+
+use crate::{
+    config::{DecodePolicy, DecoderChoice, Location, SourceConfig},
+    counters::{Counters, count},
+    decoders::{self, DecoderError},
+    failure::Failure,
+    frame::Frame,
+    ring::Ring,
+    session::{Session, Stopped},
+    slot::{Bell, Slot},
+    status::{CameraStatus, Stats},
+    supervisor::{Action, Event, Supervisor},
+};
+
+/// How often the supervisor looks up when nothing is said: the watchdog's grain, and the delay of a stop.
+const LOOK_UP: Duration = Duration::from_millis(100);
+
+/// Why a camera cannot be opened at all. What goes wrong with the camera itself is told as [`CameraStatus::Lost`].
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// GStreamer is not there.
+    #[error("cannot start GStreamer")]
+    Init(#[source] crate::InitError),
+    /// The decoder named in the configuration does not exist.
+    #[error("camera {camera} cannot be decoded")]
+    Decoder {
+        /// Which camera.
+        camera: CameraId,
+        /// Why.
+        #[source]
+        source: DecoderError,
+    },
+}
+
+/// What the handle, the loop and the streaming threads share.
+pub struct Shared {
+    pub config: SourceConfig,
+    pub policy: Mutex<DecodePolicy>,
+    pub slot: Arc<Slot<Frame>>,
+    pub ring: Arc<Ring>,
+    pub counters: Arc<Counters>,
+}
+
+/// A handle to a camera; clones share it.
+#[derive(Clone)]
+pub struct Camera {
+    shared: Arc<Shared>,
+}
+
+impl Camera {
+    /// Sets a camera up; its slot rings `bell`. Nothing happens before [`Watch::run`].
+    pub fn open(config: SourceConfig, bell: Arc<Bell>) -> Result<(Self, Watch), OpenError> {
+        crate::init().map_err(OpenError::Init)?;
+        decoders::check(&config.decoder).map_err(|source| OpenError::Decoder { camera: config.camera.clone(), source })?;
+        let shared = Arc::new(Shared {
+            policy: Mutex::new(config.decode),
+            slot: Arc::new(Slot::new(bell)),
+            ring: Arc::new(Ring::new(config.ring)),
+            counters: Arc::default(),
+            config,
+        });
+        Ok((Self { shared: shared.clone() }, Watch { shared }))
+    }
+
+    /// Whose pictures these are.
+    pub fn id(&self) -> &CameraId {
+        &self.shared.config.camera
+    }
+
+    /// Where decoded pictures are put.
+    pub fn slot(&self) -> Arc<Slot<Frame>> {
+        self.shared.slot.clone()
+    }
+
+    /// The newest encoded video.
+    pub fn ring(&self) -> Arc<Ring> {
+        self.shared.ring.clone()
+    }
+
+    /// What is decoded now.
+    pub fn policy(&self) -> DecodePolicy {
+        *self.shared.policy.lock()
+    }
+
+    /// Changes what is decoded, without reconnecting: less takes effect at once, more at the next keyframe.
+    pub fn set_policy(&self, policy: DecodePolicy) {
+        *self.shared.policy.lock() = policy;
+    }
+
+    /// The counters.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            delivered: self.shared.slot.count_put(),
+            slot_dropped: self.shared.slot.count_dropped(),
+            ring_bytes: self.shared.ring.bytes() as u64,
+            ..self.shared.counters.stats()
+        }
+    }
+}
+
+/// Keeps a camera connected. There is one for each camera.
+pub struct Watch {
+    shared: Arc<Shared>,
+}
+
+impl Watch {
+    /// Connects, watches, tears down and reconnects until `stop`; blocks meanwhile, so give it a thread. `on_status` is called on this thread at every change.
+    pub fn run(self, on_status: &mut dyn FnMut(CameraStatus), stop: &Stop) {
+        let config = &self.shared.config;
+        let counters = &self.shared.counters;
+        let file = matches!(config.location, Location::File(_));
+        // Any seed will do, as long as two cameras or two gateways do not share it.
+        let seed = RandomState::new().hash_one(&config.camera);
+        let mut supervisor = Supervisor::new(config.transport, file, config.frame_age_max, config.backoff, seed);
+        let epoch = Instant::now();
+        let mut newest = MediaTime::ZERO;
+        let mut connection = 0;
+        let mut running: Option<Running> = None;
+
+        while !stop.is_set() {
+            let (events, mut detail) = match &mut running {
+                Some(running) => running.look(),
+                None => {
+                    stop.wait(LOOK_UP);
+                    (vec![Event::Tick], String::new())
+                }
+            };
+            for event in events {
+                match supervisor.handle(epoch.elapsed(), event) {
+                    None => {}
+                    Some(Action::Connect { link, attempt, decoders_failed }) => {
+                        count(&counters.attempts);
+                        connection += 1;
+                        on_status(CameraStatus::Connecting { attempt });
+                        // Media time goes on through the gap, by the clock on the wall.
+                        let base = newest.max(MediaTime::from_nanos(u64::try_from(epoch.elapsed().as_nanos()).unwrap_or(u64::MAX)));
+                        let decoders_failed = if config.decoder == DecoderChoice::Auto { decoders_failed } else { 0 };
+                        running = Some(match Session::start(&self.shared, connection, base, link, decoders_failed) {
+                            Ok(session) => Running::Session { session: Box::new(session), units: 0, decoded: 0 },
+                            Err(failure) => Running::StillBorn(failure),
+                        });
+                    }
+                    Some(Action::Live) => {
+                        if let Some(info) = running.as_ref().and_then(Running::session).and_then(|session| session.tap.info()) {
+                            on_status(CameraStatus::Live(info));
+                        }
+                    }
+                    Some(Action::TearDown { reason, retry_in }) => {
+                        counters.loss(&reason);
+                        // Told before the pipeline is torn down: that may take its time.
+                        on_status(CameraStatus::Lost { reason, detail: std::mem::take(&mut detail), retry_in });
+                        newest = self.end(running.take(), newest);
+                    }
+                }
+            }
+        }
+        self.end(running, newest);
+    }
+
+    /// Stops what runs; returns the newest media time it gave out.
+    fn end(&self, running: Option<Running>, newest: MediaTime) -> MediaTime {
+        let Some(Running::Session { session, .. }) = running else { return newest };
+        let newest = newest.max(session.tap.newest());
+        if session.stop(self.shared.config.teardown_max, &self.shared.counters) == Stopped::Abandoned {
+            let abandoned = self.shared.counters.abandoned.load(Relaxed);
+            tracing::warn!(camera = %self.shared.config.camera, abandoned, "a pipeline did not stop in time and was left behind");
+        }
+        newest
+    }
+}
+
+enum Running {
+    Session { session: Box<Session>, units: u64, decoded: u64 },
+    /// It failed before it ran.
+    StillBorn(Failure),
+}
+
+impl Running {
+    fn session(&self) -> Option<&Session> {
+        match self {
+            Self::Session { session, .. } => Some(session),
+            Self::StillBorn(_) => None,
+        }
+    }
+
+    /// Waits a little and says what happened meanwhile.
+    fn look(&mut self) -> (Vec<Event>, String) {
+        let (session, units, decoded) = match self {
+            Self::StillBorn(failure) => return (vec![Event::Failed(failure.reason.clone())], std::mem::take(&mut failure.detail)),
+            Self::Session { session, units, decoded } => (session, units, decoded),
+        };
+        let failure = session.failure(LOOK_UP);
+        let (units_now, decoded_now, undecoded) = session.tap.progress();
+        let mut events = Vec::new();
+        if std::mem::replace(units, units_now) != units_now {
+            events.push(Event::Unit);
+        }
+        if std::mem::replace(decoded, decoded_now) != decoded_now {
+            events.push(Event::Decoded);
+        } else if let Some(since) = undecoded {
+            events.push(Event::Undecoded { since });
+        }
+        let detail = failure.as_ref().map(|failure| failure.detail.clone()).unwrap_or_default();
+        events.push(failure.map_or(Event::Tick, |failure| Event::Failed(failure.reason)));
+        (events, detail)
+    }
+}
+
+/// Tells threads to stop. Clones share it.
+#[derive(Clone, Default)]
+pub struct Stop {
+    inner: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl Stop {
+    /// Not yet set.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Tells all who hold a clone; for good.
+    pub fn set(&self) {
+        *self.inner.0.lock() = true;
+        self.inner.1.notify_all();
+    }
+
+    /// Was it told?
+    pub fn is_set(&self) -> bool {
+        *self.inner.0.lock()
+    }
+
+    /// Waits at most `timeout` for it to be told; says whether it was.
+    pub fn wait(&self, timeout: Duration) -> bool {
+        let mut set = self.inner.0.lock();
+        let until = Instant::now() + timeout;
+        while !*set && !self.inner.1.wait_until(&mut set, until).timed_out() {}
+        *set
+    }
+}
