@@ -52,3 +52,8 @@ def read_boxes(picture_path, width, height):
             c, x, y, w, h = (float(v) for v in line.split()[:5])
             rows.append((c, (x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height))
     return np.array(rows, np.float32).reshape(-1, 5)
+
+
+def threads():
+    """Threads to train on (MATPHO_THREADS, 2 by default). One is faster than two on a machine that others keep busy."""
+    return int(os.environ.get("MATPHO_THREADS", "2"))

@@ -16,7 +16,7 @@ import torch
 import augment
 import sim
 from boxes import simota_loss
-from common import FIRE, data_root, manifest, published_weights, read_boxes, work_root
+from common import FIRE, data_root, manifest, published_weights, read_boxes, threads, work_root
 from nets import Detector, anchor_grid, start_from_published
 from trainer import fit
 
@@ -166,7 +166,7 @@ def main():
     args.add_argument("--start", help="checkpoint to start from instead of the published weights")
     args.add_argument("--name", default="fire")
     args = args.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(threads())
     torch.manual_seed(0)
     net = start_from_published(Detector(len(FIRE)), published_weights())
     if args.start:

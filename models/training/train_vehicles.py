@@ -17,7 +17,7 @@ import torch
 import augment
 import sim
 from boxes import iou_matrix, simota_loss
-from common import VEHICLES, data_root, manifest, published_weights, read_boxes, work_root
+from common import VEHICLES, data_root, manifest, published_weights, read_boxes, threads, work_root
 from nets import COCO_ROWS, Detector, anchor_grid, start_from_published
 from trainer import fit
 
@@ -120,7 +120,7 @@ def main():
     args.add_argument("--start", help="checkpoint to start from instead of the published weights")
     args.add_argument("--name", default="vehicles")
     args = args.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(threads())
     net = start_from_published(Detector(len(VEHICLES)), published_weights(), COCO_ROWS)
     if args.start:
         net.load_state_dict(torch.load(args.start)["average"])

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 import augment
 import sim
-from common import data_root, manifest, published_weights, read_boxes, work_root
+from common import data_root, manifest, published_weights, read_boxes, threads, work_root
 from nets import WaterNet, start_from_published
 from trainer import fit
 
@@ -108,6 +108,7 @@ class Samples:
         dry = False
         if slot in (0, 1, 2):
             picture, mask = self.masked(rng)
+            zoom = (1.0, 3.5)  # from the air towards the street
         elif slot in (3, 4, 5):
             street, boxes = self.street(rng)
             picture, mask = flood(rng, street, boxes, self.texture(rng))
@@ -157,7 +158,7 @@ def main():
     args.add_argument("--start", help="checkpoint to start from instead of the published weights")
     args.add_argument("--name", default="water")
     args = args.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(threads())
     torch.manual_seed(0)
     net = start_from_published(WaterNet(), published_weights())
     if args.start:
