@@ -78,7 +78,7 @@ pub(crate) fn lamplight(lamps: &[V3], p: V3) -> f32 {
 fn wall_shade(street: &Street, light: &Light, p: &Point, eye: V3, sunlit: f32, pos: V3) -> Shade {
     let n = if p.normal.dot(eye) < 0.0 { -p.normal } else { p.normal };
     let lamp = if light.night > 0.0 { lamplight(&street.lamps, v3(pos.x * 0.7, pos.y, pos.z.min(5.0))) } else { 0.0 };
-    let base = mix(0.62, 1.0, smooth(0.0, 2.2, pos.z));
+    let base = mix(0.72, 1.0, smooth(0.0, 2.2, pos.z));
     match p.mat {
         Mat::Facade(id) => {
             let w = facade::wall(id, p.uv[0], p.uv[1], light);

@@ -97,7 +97,9 @@ fn shop(seed: u32, u: f32, v: f32, night: f32) -> Wall {
         let full = rnd(which) < mix(0.75, 0.35, smooth(0.6, 2.2, v));
         let c = pick(super::models::CLOTHS, which >> 4);
         let shape = noise(u * 9.0, v * 9.0, which);
-        if full { scale3(c, 0.35 + 0.5 * shape) } else { [0.12, 0.11, 0.10] }
+        let back = [0.15, 0.14, 0.13];
+        // What is further in the room sinks into its dimness.
+        if full { mix3(mix3(back, [0.3, 0.29, 0.27], shape), c, 0.32 * shape) } else { back }
     };
     let deep = mix(0.75, 0.42, smooth(0.3, 2.4, v));
     let lamp = if rnd(seed ^ 33) < 0.6 { [0.80, 0.78, 0.70] } else { [0.78, 0.62, 0.38] };

@@ -46,15 +46,16 @@ impl Puffs {
                     let s = seed ^ (k * 7717);
                     let rag = fbm(x * 2.2 + 9.0, y * 2.2, 4, s);
                     let r = (x * x + y * y).sqrt() + (rag - 0.5) * 0.9;
-                    let a = smooth(0.85, 0.15, r) * smooth(1.0, 0.8, (x * x + y * y).sqrt());
+                    let a = smooth(0.85, 0.35, r) * smooth(1.0, 0.8, (x * x + y * y).sqrt());
                     let lit = 0.5 - 0.35 * y + 0.9 * (fbm(x * 2.6, y * 2.6 + 5.0, 4, s ^ 99) - 0.5);
                     *p = ((a * 255.0) as u8, (lit.clamp(0.0, 1.0) * 255.0) as u8);
                 }
                 t
             })
             .collect();
-        let a = rnd(seed ^ 0x5111) * std::f32::consts::TAU;
-        Self { tex, wind: v3(a.cos() * 0.8, a.sin() * 0.5 + 0.2, 0.0) }
+        // Along the street, since houses stand on both sides; which way is chance.
+        let along = if rnd(seed ^ 0x5111) < 0.5 { 0.55 } else { -0.35 };
+        Self { tex, wind: v3(0.0, along, 0.0) }
     }
 
     /// Draws the plume; returns the box of what can be seen of it.
@@ -74,10 +75,10 @@ impl Puffs {
             let old = age / LIFE_S as f32;
             let sway = |o: u32| (noise(age * 0.35 + rnd(s ^ o) * 9.0, 0.3, b.seed ^ o) - 0.5) * age * 0.5;
             let rise = 0.9 * b.flame_m * 0.6 + 1.55 * age * (1.0 - 0.25 * old) + 0.4;
-            let at = b.at + v3((rnd(s ^ 1) - 0.5) * b.width_m * 0.7, (rnd(s ^ 2) - 0.5) * b.width_m * 0.4, rise) + self.wind * (age * 0.75) + v3(sway(3), sway(4), 0.0);
-            let r = size * (0.55 + 0.34 * age.powf(0.85)) * (0.8 + 0.4 * rnd(s ^ 5));
+            let at = b.at + v3((rnd(s ^ 1) - 0.5) * b.width_m * 0.7, (rnd(s ^ 2) - 0.5) * b.width_m * 0.4, rise) + self.wind * (age * 0.75) - v3(b.at.x.signum() * (0.4 + 0.3 * age).min(3.6), 0.0, 0.0) + v3(sway(3), sway(4), 0.0);
+            let r = size * (0.6 + 0.42 * age.powf(0.85)) * (0.8 + 0.4 * rnd(s ^ 5));
             let strength = (b.since_s as f32 / 6.0).clamp(0.25, 1.0) * b.smoke;
-            let alpha = 0.62 * strength * young * (1.0 - old).powf(1.3);
+            let alpha = 0.88 * strength * young * (1.0 - old).powf(0.9);
             if let Some(bounds) = self.puff(canvas, view, light, at, r, (alpha, old, s)) {
                 if alpha > 0.07 {
                     seen = Some(seen.map_or(bounds, |o: Bounds| [o[0].min(bounds[0]), o[1].min(bounds[1]), o[2].max(bounds[2]), o[3].max(bounds[3])]));

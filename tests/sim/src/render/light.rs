@@ -40,9 +40,9 @@ impl Light {
         let mut l = match hour {
             Daylight::Sunny => Self {
                 sun: v3(0.55 * a.signum() + 0.25 * a, 0.25 * b - 0.1, 0.8).unit(),
-                sun_rgb: [0.62, 0.59, 0.52],
-                sky_rgb: [0.50, 0.53, 0.58],
-                bounce_rgb: [0.26, 0.25, 0.23],
+                sun_rgb: [0.88, 0.84, 0.75],
+                sky_rgb: [0.56, 0.60, 0.66],
+                bounce_rgb: [0.42, 0.41, 0.38],
                 horizon: [0.84, 0.87, 0.90],
                 zenith: [0.45, 0.60, 0.82],
                 haze: [0.76, 0.80, 0.84],
@@ -53,9 +53,9 @@ impl Light {
             },
             Daylight::Overcast => Self {
                 sun: v3(0.35 * a, 0.2 * b, 0.9).unit(),
-                sun_rgb: [0.20, 0.20, 0.20],
-                sky_rgb: [0.76, 0.78, 0.80],
-                bounce_rgb: [0.30, 0.30, 0.29],
+                sun_rgb: [0.24, 0.24, 0.23],
+                sky_rgb: [0.98, 1.00, 1.02],
+                bounce_rgb: [0.56, 0.56, 0.55],
                 horizon: [0.86, 0.87, 0.88],
                 zenith: [0.74, 0.77, 0.80],
                 haze: [0.80, 0.82, 0.84],
@@ -67,28 +67,28 @@ impl Light {
             Daylight::Dusk => Self {
                 sun: v3(0.8 * a.signum(), 0.3 * b, 0.25).unit(),
                 sun_rgb: [0.16, 0.11, 0.07],
-                sky_rgb: [0.34, 0.36, 0.46],
-                bounce_rgb: [0.14, 0.13, 0.14],
+                sky_rgb: [0.42, 0.44, 0.54],
+                bounce_rgb: [0.22, 0.21, 0.23],
                 horizon: [0.62, 0.50, 0.46],
                 zenith: [0.22, 0.27, 0.42],
                 haze: [0.42, 0.40, 0.44],
                 haze_m: 320.0 + 100.0 * c,
                 night: 0.6,
                 wet: 0.0,
-                lamp_rgb: [0.30, 0.22, 0.12],
+                lamp_rgb: [0.46, 0.36, 0.22],
             },
             Daylight::Night => Self {
                 sun: v3(0.0, 0.0, 1.0),
                 sun_rgb: [0.0; 3],
-                sky_rgb: [0.085, 0.09, 0.12],
-                bounce_rgb: [0.05, 0.045, 0.04],
-                horizon: [0.13, 0.12, 0.13],
-                zenith: [0.03, 0.035, 0.055],
-                haze: [0.10, 0.10, 0.115],
+                sky_rgb: [0.20, 0.21, 0.26],
+                bounce_rgb: [0.13, 0.115, 0.10],
+                horizon: [0.17, 0.16, 0.18],
+                zenith: [0.045, 0.05, 0.085],
+                haze: [0.14, 0.14, 0.16],
                 haze_m: 260.0 + 80.0 * c,
                 night: 1.0,
                 wet: 0.0,
-                lamp_rgb: [0.50, 0.38, 0.22],
+                lamp_rgb: [0.98, 0.80, 0.54],
             },
         };
         if rain > 0.0 {
@@ -114,8 +114,8 @@ impl Light {
     }
     /// What a mirror shows in a direction: sky above, dim houses about the horizon, road below.
     pub fn mirror(&self, d: V3) -> Rgb {
-        let houses = scale3(add3(self.sky_rgb, self.bounce_rgb), 0.26);
-        let road = scale3(self.sky_rgb, 0.30);
+        let houses = scale3(add3(self.sky_rgb, self.bounce_rgb), 0.20);
+        let road = scale3(self.sky_rgb, 0.25);
         if d.z > 0.0 { mix3(houses, self.sky(d), smooth(0.12, 0.4, d.z)) } else { mix3(houses, road, smooth(0.0, -0.25, d.z)) }
     }
     /// The air between: fades `rgb` at `depth` metres.

@@ -20,7 +20,6 @@ pub(crate) struct Street {
     pub shops: Vec<V3>,
     /// Pavement width, metres.
     pub pavement_m: f32,
-    pub sunny_side: f32,
 }
 
 pub(crate) const WALLS: &[Rgb] = &[
@@ -35,7 +34,7 @@ impl Street {
     pub fn new(road: &Road, seed: u32, view: &View) -> Self {
         let mut d = Dice::new(seed ^ 0x57ee7);
         let pavement_m = d.range(2.4, 4.2);
-        let mut s = Self { road: road.clone(), seed, mesh: Mesh::default(), lamps: Vec::new(), shops: Vec::new(), pavement_m, sunny_side: 1.0 };
+        let mut s = Self { road: road.clone(), seed, mesh: Mesh::default(), lamps: Vec::new(), shops: Vec::new(), pavement_m };
         for side in [-1.0f32, 1.0] {
             s.row_of_houses(side, view, &mut d);
             s.trees(side, view, &mut d);
@@ -56,20 +55,20 @@ impl Street {
         let mut y = view.eye.y - 8.0;
         while y < FAR_M {
             let width = d.range(3.8, 6.2);
-            let gap = d.chance(0.07);
+            let gap = d.chance(0.11);
             if !gap {
                 self.house(front, side, y, width, view, d);
             }
-            y += width + if gap { d.range(1.0, 5.0) } else { 0.06 };
+            y += width + if gap { d.range(1.5, 7.0) } else { 0.06 };
         }
     }
 
     fn house(&mut self, front: f32, side: f32, y: f32, width: f32, view: &View, d: &mut Dice) {
-        let floors = d.pick(&[1, 2, 2, 2, 3, 3, 3, 4, 4, 5]);
+        let floors = d.pick(&[1, 1, 2, 2, 2, 2, 3, 3, 3, 4]);
         let ground = d.range(3.3, 3.9);
         let height = ground + (floors - 1) as f32 * 3.2 + d.range(0.3, 1.1);
         let back = side * 14.0;
-        let seed = d.bits();
+        let seed = d.bits() & 0x0fff_ffff;
         let m = &mut self.mesh;
         let (y1, x) = (y + width, front);
         let wall = Mat::Facade(seed);
