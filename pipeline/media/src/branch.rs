@@ -25,6 +25,9 @@ use crate::{
 /// Queued encoded pictures from which the decoder counts as behind: a second and a bit at 25 a second.
 const BEHIND_UNITS: u32 = 32;
 
+/// A buffer goes no further. Not `Drop`: the bindings take the buffer out of the probe, and GStreamer 1.22 then complains of nothing to drop, aloud, for each.
+const DROPPED: gst::PadProbeReturn = gst::PadProbeReturn::Handled;
+
 /// Who is asked, and told, on the way.
 pub trait Tap: Send + Sync + 'static {
     /// The stream's format is known, or has changed.
@@ -138,7 +141,7 @@ impl Branch {
             }
             match verdict {
                 Verdict::Decode => gst::PadProbeReturn::Ok,
-                Verdict::Skip(_) => gst::PadProbeReturn::Drop,
+                Verdict::Skip(_) => DROPPED,
             }
         });
     }
@@ -156,7 +159,7 @@ impl Branch {
             }
             let Some(buffer) = info.buffer() else { return gst::PadProbeReturn::Ok };
             match running_time(pad, buffer.pts()) {
-                Some(at) if !tap.decoded(at) => gst::PadProbeReturn::Drop,
+                Some(at) if !tap.decoded(at) => DROPPED,
                 _ => gst::PadProbeReturn::Ok,
             }
         });

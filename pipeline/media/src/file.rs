@@ -261,15 +261,13 @@ impl FileReader {
             if let Some(sample) = self.sink.try_pull_sample(gst::ClockTime::from_mseconds(50)) {
                 return Ok(Some(sample));
             }
-            // Looked at only when no picture is left: those before an error are good.
-            if let Some(failure) = self.job.error() {
-                return Err(self.explain(self.tap.state.lock().unusable.take().unwrap_or(failure)));
-            }
-            if self.sink.is_eos() || self.tap.state.lock().unusable.is_some() || self.at_end() {
-                return match self.tap.state.lock().unusable.take() {
-                    Some(failure) => Err(self.explain(failure)),
-                    None => Ok(None),
-                };
+            // Looked at only when no picture is left: those before an error are good. The sink tells of its end only once it is empty.
+            let outcome = self.job.outcome(gst::ClockTime::from_mseconds(10));
+            let unusable = self.tap.state.lock().unusable.take();
+            match (unusable, outcome) {
+                (Some(failure), _) | (None, Some(Err(failure))) => return Err(self.explain(failure)),
+                (None, Some(Ok(()))) => return Ok(None),
+                (None, None) => {}
             }
             let now = self.tap.state.lock().units;
             if now != units {
@@ -280,20 +278,17 @@ impl FileReader {
         }
     }
 
-    /// The pipeline has ended without our sink: the file held only what we do not want.
-    fn at_end(&self) -> bool {
-        self.job.pipeline.bus().is_some_and(|bus| bus.pop_filtered(&[gst::MessageType::Eos]).is_some())
-    }
-
     fn explain(&self, failure: Failure) -> FileError {
         let (path, frames, detail) = (self.path.clone(), self.frames, failure.detail);
         if let Some((bytes, bytes_expected)) = container::missing_bytes(&path) {
             return FileError::Truncated { path, bytes, bytes_expected, frames };
         }
         match failure.reason {
+            // Text and the like: of a known kind, and nothing in it to be decoded.
+            Reason::UnsupportedCodec(_) if !self.tap.state.lock().media => FileError::NotMedia { path },
             Reason::UnsupportedCodec(codec) => FileError::Unsupported { path, codec, detail },
             Reason::NoVideo => FileError::NoVideo { path },
-            _ if self.tap.state.lock().typed => FileError::Damaged { path, at: self.last, frames, detail },
+            _ if self.tap.state.lock().media => FileError::Damaged { path, at: self.last, frames, detail },
             _ => FileError::NotMedia { path },
         }
     }
@@ -368,13 +363,20 @@ fn build(job: &Job, path: &Path, branch: Branch, tap: &Arc<FileTap>, sink: &gst_
     for element in parse.downcast_ref::<gst::Bin>().into_iter().flat_map(|bin| bin.iterate_elements().into_iter().flatten()) {
         if element.factory().is_some_and(|factory| factory.name() == "typefind") {
             let typed = typed.clone();
-            element.connect("have-type", false, move |_| {
-                typed.upgrade().inspect(|tap| tap.state.lock().typed = true);
+            element.connect("have-type", false, move |values| {
+                let media = values.get(2).and_then(|caps| caps.get::<gst::Caps>().ok()).is_some_and(|caps| is_media(&caps));
+                typed.upgrade().inspect(|tap| tap.state.lock().media = media);
                 None
             });
         }
     }
     Ok(())
+}
+
+/// Is this a kind of file that may hold video?
+fn is_media(caps: &gst::CapsRef) -> bool {
+    let name = caps.structure(0).map(|structure| structure.name().to_string()).unwrap_or_default();
+    name.starts_with("video/") || name.starts_with("image/") || name.starts_with("audio/") || name.starts_with("application/")
 }
 
 struct PadJoin {
@@ -411,8 +413,8 @@ struct TapState {
     format: Option<Arc<Format>>,
     size: Option<PictureSize>,
     decoder: String,
-    /// The kind of the file was found out.
-    typed: bool,
+    /// The file was found to be of a kind that holds films or pictures.
+    media: bool,
     unusable: Option<Failure>,
     units: u64,
     keyframes: u64,
@@ -430,7 +432,7 @@ impl TapState {
             format: None,
             size: None,
             decoder: String::new(),
-            typed: false,
+            media: false,
             unusable: None,
             units: 0,
             keyframes: 0,

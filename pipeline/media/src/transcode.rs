@@ -42,23 +42,22 @@ impl Job {
 
     /// The error on its bus, if there is one.
     pub fn error(&self) -> Option<Failure> {
-        let message = self.pipeline.bus()?.pop_filtered(&[gst::MessageType::Error])?;
-        match message.view() {
-            gst::MessageView::Error(error) => Some(Failure::from_message(error)),
-            _ => None,
-        }
+        self.outcome(gst::ClockTime::ZERO)?.err()
+    }
+
+    /// How it ended, if it does within `timeout`. Told once.
+    pub fn outcome(&self, timeout: gst::ClockTime) -> Option<Result<(), Failure>> {
+        let message = self.pipeline.bus()?.timed_pop_filtered(timeout, &[gst::MessageType::Error, gst::MessageType::Eos])?;
+        Some(match message.view() {
+            gst::MessageView::Error(error) => Err(Failure::from_message(error)),
+            _ => Ok(()),
+        })
     }
 
     /// Waits for its end.
     pub fn finish(&self) -> Result<(), Failure> {
-        let bus = self.pipeline.bus().ok_or_else(|| Failure::other("no bus"))?;
-        let timeout = gst::ClockTime::from_seconds(STUCK.as_secs());
-        let message = bus.timed_pop_filtered(timeout, &[gst::MessageType::Error, gst::MessageType::Eos]);
-        match message.as_ref().map(|message| message.view()) {
-            Some(gst::MessageView::Eos(_)) => Ok(()),
-            Some(gst::MessageView::Error(error)) => Err(Failure::from_message(error)),
-            _ => Err(Failure::new(Reason::Stalled, format!("nothing happened for {} s", STUCK.as_secs()))),
-        }
+        let stuck = || Err(Failure::new(Reason::Stalled, format!("nothing happened for {} s", STUCK.as_secs())));
+        self.outcome(gst::ClockTime::from_seconds(STUCK.as_secs())).unwrap_or_else(stuck)
     }
 }
 
