@@ -19,8 +19,13 @@
 //!
 //! Not here: which pictures are looked at and when (`edge`), who is who from frame to frame (`track`).
 
+mod answer;
+mod contract;
+mod decode;
 mod error;
 mod model;
+mod nms;
+mod preprocess;
 mod provider;
 mod registry;
 mod runtime;

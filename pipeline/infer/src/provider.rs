@@ -98,10 +98,10 @@ fn has(provider: Provider) -> ort::Result<bool> {
     }
 }
 
-/// What to register with a session; starting it fails where the provider does.
-pub(crate) fn dispatch(provider: Provider, threads: usize) -> ep::ExecutionProviderDispatch {
+/// What to register with a session, which then does not start where the provider does not; nothing for the processor.
+pub(crate) fn dispatch(provider: Provider, threads: usize) -> Option<ep::ExecutionProviderDispatch> {
     let dispatch = match provider {
-        Provider::Cpu => ep::CPU::default().with_arena_allocator(true).build(),
+        Provider::Cpu => return None,
         Provider::Cuda => ep::CUDA::default().build(),
         Provider::TensorRt => ep::TensorRT::default().build(),
         Provider::OpenVino => ep::OpenVINO::default().with_num_threads(threads).build(),
@@ -109,5 +109,5 @@ pub(crate) fn dispatch(provider: Provider, threads: usize) -> ep::ExecutionProvi
         Provider::Qnn => ep::QNN::default().build(),
         Provider::Xnnpack => ep::XNNPACK::default().build(),
     };
-    dispatch.error_on_failure()
+    Some(dispatch.error_on_failure())
 }

@@ -18,6 +18,8 @@ use sha2::{Digest, Sha256};
 
 use crate::error::InferError;
 
+pub(crate) use parse::WATER;
+
 /// How a model's output is read. The shapes are those of the ONNX outputs; `C` is the number of classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Family {
