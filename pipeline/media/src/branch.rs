@@ -166,9 +166,9 @@ impl Branch {
     }
 }
 
-/// A sink for RGB pictures that never waits for the clock.
+/// A sink for RGB pictures that never waits for the clock, and for which nothing else waits when it starts.
 pub fn picture_sink(buffers: u32, drop: bool) -> gst_app::AppSink {
-    gst_app::AppSink::builder().sync(false).max_buffers(buffers).drop(drop).enable_last_sample(false).build()
+    gst_app::AppSink::builder().sync(false).async_(false).max_buffers(buffers).drop(drop).enable_last_sample(false).build()
 }
 
 /// The running time of a pad's time stamp: what edit lists and seeks leave of it.

@@ -34,6 +34,9 @@ use crate::{
 /// What a camera is told it talks to.
 const USER_AGENT: &str = concat!("matpho/", env!("CARGO_PKG_VERSION"));
 
+/// What the RTSP source says when not one stream could be set up, whether there was none or each was refused.
+const NOTHING_SET_UP: &str = "No supported stream was found";
+
 /// See the module.
 pub struct Session {
     pipeline: gst::Pipeline,
@@ -93,9 +96,16 @@ impl Session {
         let timeout = gst::ClockTime::from_nseconds(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX));
         let message = self.bus.timed_pop_filtered(timeout, &kinds)?;
         let noted = self.tap.failure();
+        let explain = |error: &gst::message::Error| {
+            let mut failure = Failure::from_message(error);
+            if failure.detail.contains(NOTHING_SET_UP) {
+                failure.reason = if self.tap.was_offered_video() { Reason::TransportRefused } else { Reason::NoVideo };
+            }
+            failure
+        };
         let mut failure = match message.view() {
             gst::MessageView::Error(error) => noted.map_or_else(
-                || Failure::from_message(error),
+                || explain(error),
                 |noted| Failure { detail: format!("{} {}", noted.detail, Failure::from_message(error).detail).trim().into(), ..noted },
             ),
             gst::MessageView::Eos(_) => noted.unwrap_or_else(|| Failure::new(Reason::Eos, "")),
@@ -164,7 +174,10 @@ fn rtsp_source(url: &RtspUrl, login: Option<&Login>, link: Link, latency_ms: u32
     let tap = Arc::downgrade(tap);
     source.connect("select-stream", false, move |values| {
         let wanted = values.get(2).and_then(|caps| caps.get::<gst::Caps>().ok()).is_some_and(|caps| match stream_of(&caps) {
-            Stream::Video(..) => true,
+            Stream::Video(..) => {
+                tap.upgrade().inspect(|tap| tap.note_offer());
+                true
+            }
             Stream::UnknownVideo(name) => {
                 tap.upgrade().inspect(|tap| tap.note_unusable(Reason::UnsupportedCodec(name)));
                 false

@@ -35,6 +35,8 @@ fn try_decode(clip: &Clip, decoder: &DecoderChoice, width_max: u32) -> Result<Pi
     job.pipeline.add(&source).map_err(Failure::other)?;
     let pad = source.static_pad("src").ok_or_else(|| Failure::other("appsrc without a pad"))?;
     let sink = branch::picture_sink(1, true);
+    // Else the end would wait for the picture to be taken, and it is taken at the end.
+    sink.set_property("wait-on-eos", false);
     let branch = Branch { decoder: decoder.clone(), decoders_failed: 0, threads: 1, width_max, queued: false };
     branch.attach(&job.pipeline, &pad, &caps, Arc::new(Everything), &sink)?;
     job.start()?;

@@ -37,6 +37,7 @@ pub struct LiveTap {
     link: Link,
     pipeline: gst::glib::WeakRef<gst::Pipeline>,
     closed: AtomicBool,
+    offered_video: AtomicBool,
     units: AtomicU64,
     decoded: AtomicU64,
     state: Mutex<State>,
@@ -55,6 +56,8 @@ struct State {
     /// Running time and the camera's time of the last packet that had one.
     ntp: Option<(MediaTime, Duration)>,
     newest: MediaTime,
+    /// The last picture decoded.
+    decoded: Option<MediaTime>,
 }
 
 #[derive(Clone, Copy)]
@@ -77,6 +80,7 @@ impl LiveTap {
             undecoded_since: None,
             ntp: None,
             newest: base,
+            decoded: None,
         };
         Arc::new(Self {
             camera,
@@ -85,6 +89,7 @@ impl LiveTap {
             link,
             pipeline: pipeline.downgrade(),
             closed: AtomicBool::new(false),
+            offered_video: AtomicBool::new(false),
             units: AtomicU64::new(0),
             decoded: AtomicU64::new(0),
             state: Mutex::new(state),
@@ -135,6 +140,16 @@ impl LiveTap {
     /// A note that the stream offers nothing usable, for when GStreamer ends it with a vaguer word.
     pub fn note_unusable(&self, reason: Reason) {
         self.failure.lock().get_or_insert(Failure::new(reason, ""));
+    }
+
+    /// The camera offers video we know.
+    pub fn note_offer(&self) {
+        self.offered_video.store(true, Relaxed);
+    }
+
+    /// Did it?
+    pub fn was_offered_video(&self) -> bool {
+        self.offered_video.load(Relaxed)
     }
 
     /// RTP time and the camera's clock, where a packet carries both.
@@ -199,7 +214,8 @@ impl Tap for LiveTap {
             let mut state = self.state.lock();
             let damaged = flags.intersects(gst::BufferFlags::DISCONT | gst::BufferFlags::CORRUPTED) && !state.remembered.is_empty();
             let verdict = state.gate.admit(policy, UnitFacts { pts: at, keyframe, damaged, behind });
-            let drain = state.gate.take_drain();
+            // Drained for nothing, a decoder may give its last picture again.
+            let drain = state.gate.take_drain() && state.undecoded_since.is_some();
             let seen = self.seen(&mut state, at);
             let index = self.camera.counters.unit(keyframe, buffer.size(), verdict);
             if state.remembered.len() == REMEMBERED_UNITS {
@@ -222,10 +238,13 @@ impl Tap for LiveTap {
 
     fn decoded(&self, at: MediaTime) -> bool {
         let policy = *self.camera.policy.lock();
-        count(&self.camera.counters.decoded);
-        self.decoded.fetch_add(1, Relaxed);
         let mut state = self.state.lock();
         state.undecoded_since = None;
+        if state.decoded.replace(at) == Some(at) {
+            return false; // The same again, out of a drained decoder.
+        }
+        count(&self.camera.counters.decoded);
+        self.decoded.fetch_add(1, Relaxed);
         let shown = state.gate.show(policy, at);
         if !shown {
             count(&self.camera.counters.thinned);
