@@ -1,0 +1,99 @@
+/** The centre's API, typed. One method a call; what goes wrong is an {@link ApiError} with words for the operator. */
+import type { Camera, CloseReason, Incident, IncidentDetail, Me, Page, Problem, Settings } from './types.ts';
+
+const BASE = '/api/v1';
+/** Beyond this an operator would rather be told. */
+const TIMEOUT_MS = 15_000;
+
+export class ApiError extends Error {
+  constructor(
+    /** `network` and `timeout` are ours, the rest is the centre's `code`. */
+    readonly code: string,
+    /** The centre's own words, in English; empty for ours. */
+    readonly detail: string,
+    readonly status = 0,
+    readonly problem?: Problem,
+  ) {
+    super(`${code}: ${detail}`);
+    this.name = 'ApiError';
+  }
+}
+
+function isProblem(value: unknown): value is Problem {
+  return typeof value === 'object' && value !== null && 'code' in value && 'detail' in value;
+}
+
+async function failure(response: Response): Promise<ApiError> {
+  const body: unknown = await response.json().catch(() => undefined);
+  if (isProblem(body)) return new ApiError(body.code, body.detail, response.status, body);
+  const code = response.status === 401 ? 'unauthorized' : response.status >= 500 ? 'unavailable' : 'bad_request';
+  return new ApiError(code, `HTTP ${response.status}`, response.status);
+}
+
+export class Api {
+  /** Told with each answer how far the centre's clock is ahead of ours, ms. */
+  onClock: (aheadMs: number) => void = () => {};
+  /** Told when the session is over. */
+  onUnauthorized: () => void = () => {};
+
+  async #call<T>(method: string, path: string, body?: unknown): Promise<T> {
+    let response: Response;
+    try {
+      response = await fetch(BASE + path, {
+        method,
+        credentials: 'same-origin',
+        cache: 'no-store',
+        headers: { Accept: 'application/json', ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      });
+    } catch (error) {
+      throw new ApiError(error instanceof DOMException && error.name === 'TimeoutError' ? 'timeout' : 'network', '');
+    }
+    const date = Date.parse(response.headers.get('date') ?? '');
+    // The header counts whole seconds: half of one is the fairest guess.
+    if (Number.isFinite(date)) this.onClock(date + 500 - Date.now());
+    if (!response.ok) {
+      const error = await failure(response);
+      if (error.code === 'unauthorized') this.onUnauthorized();
+      throw error;
+    }
+    return (response.status === 204 ? undefined : await response.json().catch(() => undefined)) as T;
+  }
+
+  me = (): Promise<Me> => this.#call('GET', '/me');
+  login = (name: string, password: string): Promise<Me> => this.#call('POST', '/session', { name, password });
+  logout = (): Promise<void> => this.#call('DELETE', '/session');
+  settings = (): Promise<Settings> => this.#call('GET', '/settings');
+
+  /** All open incidents, over all pages. */
+  openIncidents = (): Promise<Incident[]> => this.#all('/incidents?state=open&limit=200');
+  closedIncidents = (query: string, before?: string): Promise<Page<Incident>> => {
+    const parameters = new URLSearchParams({ state: 'closed', limit: '50' });
+    if (query) parameters.set('q', query);
+    if (before) parameters.set('before', before);
+    return this.#call('GET', `/incidents?${parameters}`);
+  };
+  incident = (id: string): Promise<IncidentDetail> => this.#call('GET', `/incidents/${id}`);
+  acknowledge = (id: string): Promise<Incident> => this.#call('POST', `/incidents/${id}/acknowledge`, {});
+  close = (id: string, reason: CloseReason, note?: string): Promise<Incident> =>
+    this.#call('POST', `/incidents/${id}/close`, { reason, ...(note ? { note } : {}) });
+  note = (id: string, note: string): Promise<Incident> => this.#call('POST', `/incidents/${id}/note`, { note });
+  requestClip = (event: string): Promise<void> => this.#call('POST', `/clips/${event}/request`);
+
+  cameras = (): Promise<Camera[]> => this.#all('/cameras?limit=500');
+
+  async #all<T>(path: string): Promise<T[]> {
+    const items: T[] = [];
+    for (let before: string | undefined; ; ) {
+      const page: Page<T> | T[] = await this.#call('GET', before ? `${path}&before=${encodeURIComponent(before)}` : path);
+      if (Array.isArray(page)) return page;
+      items.push(...page.items);
+      if (!page.next || page.next === before) return items;
+      before = page.next;
+    }
+  }
+}
+
+/** Where the live stream is. */
+export const STREAM_URL = `${BASE}/stream`;
