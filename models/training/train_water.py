@@ -74,8 +74,8 @@ class Samples:
         self.masks = manifest("water-masks")
         self.streets = manifest("bridge", "highway")
         self.bridges = [r for r in self.streets if r["set"] == "bridge"]
-        self.sim = sim.water_frames(sim_folder) if sim_folder else []
-        print(f"{len(self.masks)} pictures with masks, {len(self.streets)} streets, {len(self.sim)} simulated frames")
+        self.sim, self.sim_dry = sim.water_frames(sim_folder) if sim_folder else ([], [])
+        print(f"{len(self.masks)} pictures with masks, {len(self.streets)} streets, {len(self.sim)} + {len(self.sim_dry)} simulated frames")
 
     def masked(self, rng):
         row = self.masks[rng.integers(len(self.masks))]
@@ -106,16 +106,16 @@ class Samples:
         rng = np.random.default_rng((SEED, index))
         slot, zoom = index % BATCH, (1.0, 2.2)
         dry = False
-        if slot in (0, 1, 2):
+        if slot in (0, 1, 2, 3):
             picture, mask = self.masked(rng)
-            zoom = (1.0, 3.5)  # from the air towards the street
-        elif slot in (3, 4, 5):
-            street, boxes = self.street(rng)
-            picture, mask = flood(rng, street, boxes, self.texture(rng))
-        elif slot in (6, 7, 8) and self.sim:
+            zoom = (1.0, 2.5)  # from the air towards the street
+        elif slot in (6, 7) and self.sim:
             picture, mask = sim.load_water(self.sim[rng.integers(len(self.sim))])
             zoom = (1.0, 1.6)
-        elif slot == 6:
+        elif slot == 8 and self.sim_dry:
+            picture, mask = sim.load_water(self.sim_dry[rng.integers(len(self.sim_dry))])
+            zoom = (1.0, 1.6)
+        elif slot in (4, 5, 6, 7):
             street, boxes = self.street(rng)
             picture, mask = flood(rng, street, boxes, self.texture(rng))
         else:
@@ -132,9 +132,11 @@ class Samples:
                     picture = change(rng, picture)
             if rng.random() < 0.3:
                 picture = augment.glow(rng, picture, int(rng.integers(1, 10)))
-        elif rng.random() < 0.3:
+        elif rng.random() < 0.2:
             picture = (augment.night, augment.rain, augment.fog)[rng.integers(3)](rng, picture)
-        picture = augment.sensor(rng, augment.colour(rng, picture))
+        if rng.random() < 0.6:
+            picture = augment.colour(rng, picture)
+        picture = augment.sensor(rng, picture)
         return picture, mask.reshape(HEIGHT // STRIDE, STRIDE, WIDTH // STRIDE, STRIDE).mean((1, 3))
 
 

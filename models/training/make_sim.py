@@ -1,0 +1,49 @@
+"""Dumps the simulated streets of streets.toml with their truth, to train on and, from other seeds, to judge on.
+
+    python make_sim.py MATPHO_SIM_BINARY
+
+Writes $MATPHO_WORK/sim (seeds from 1) and $MATPHO_WORK/sim-held (seeds from 9001).
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from common import work_root
+
+STREETS = Path(__file__).with_name("streets.toml")
+# camera, scenes to train on, scenes to judge on, from s, every s, seconds
+JOBS = (
+    ("calm", 14, 4, 20, 9, 27),
+    ("jam", 14, 4, 30, 15, 45),
+    ("mixed", 20, 4, 15, 9, 27),
+    ("fire-shop", 14, 4, 3, 9, 36),
+    ("fire-far", 10, 3, 3, 9, 36),
+    ("fire-vehicle", 14, 4, 3, 9, 36),
+    ("fire-kerb", 12, 4, 3, 9, 36),
+    ("smoke", 12, 4, 3, 9, 36),
+    ("flood-12", 12, 4, 3, 12, 48),
+    ("flood-25", 12, 4, 3, 12, 48),
+    ("flood-45", 14, 4, 3, 12, 48),
+)
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    for folder, column, first in (("sim-held", 2, 9001), ("sim", 1, 1)):
+        out = work_root() / folder
+        if out.exists():
+            sys.exit(f"{out} is there already: frames would be added to it; delete it first")
+        for number, job in enumerate(JOBS):
+            camera, start, every, seconds = job[0], job[3], job[4], job[5]
+            for seed in range(first + 100 * number, first + 100 * number + job[column]):
+                command = [sys.argv[1], "frames", str(STREETS), "--camera", camera, "--vary", str(seed), "--from", str(start),
+                           "--every", str(every), "--seconds", str(seconds), "--out", str(out)]
+                if subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode:
+                    print(f"{camera}, seed {seed}: not drawn", flush=True)  # one street less changes nothing
+        print(f"{folder}: {len(list(out.glob('*.jpg')))} frames", flush=True)
+
+
+if __name__ == "__main__":
+    main()
