@@ -1,10 +1,11 @@
 //! `matpho-sim`: simulated cameras, their truth, and a simulated fleet of edges.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use matpho_sim::{FrameJob, Scenario, dump_frames};
+use matpho_sim::{City, FrameJob, Options, Scenario, dump_frames};
 
 #[derive(Parser)]
 #[command(name = "matpho-sim", version, about = "A simulated city: RTSP cameras with ground truth and faults on request")]
@@ -15,6 +16,33 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Serve RTSP cameras: a scenario's, or a file round and round
+    Cameras {
+        /// Scenario file (TOML)
+        #[arg(required_unless_present = "clip", conflicts_with = "clip")]
+        scenario: Option<PathBuf>,
+        /// Serve this video file instead
+        #[arg(long)]
+        clip: Option<PathBuf>,
+        /// With --clip: as so many cameras
+        #[arg(long, default_value_t = 1)]
+        count: usize,
+        /// Address to listen on
+        #[arg(long, default_value = "127.0.0.1")]
+        listen: IpAddr,
+        /// RTSP port; 0 takes a free one
+        #[arg(long, default_value_t = 8554)]
+        port: u16,
+        /// HTTP port for faults and state; 0 takes a free one
+        #[arg(long)]
+        control: Option<u16>,
+        /// Folder for the truth, one CAMERA.jsonl each
+        #[arg(long)]
+        truth: Option<PathBuf>,
+        /// Scenario second to begin with
+        #[arg(long, default_value_t = 0.0)]
+        from: f64,
+    },
     /// Write a camera's pictures and their truth as files, as fast as they can be made
     Frames {
         /// Scenario file (TOML)
@@ -47,6 +75,10 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
+        .init();
     match run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
@@ -59,6 +91,19 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
+        Command::Cameras { scenario, clip, count, listen, port, control, truth, from } => {
+            let options = Options { listen, port, control, truth_dir: truth, always: false, from_s: from };
+            let city = match (scenario, clip) {
+                (Some(path), _) => City::start(&Scenario::load(&path)?, &options)?,
+                (None, Some(file)) => City::serve_clip(&file, count, &options)?,
+                (None, None) => anyhow::bail!("name a scenario or a --clip"),
+            };
+            for shot in city.shots() {
+                eprintln!("{}  {}", shot.url, shot.name);
+            }
+            println!("{}", serde_json::json!({ "ready": true, "control": city.control(), "cameras": city.shots() }));
+            wait_for_end()
+        }
         Command::Frames { scenario, camera, every, seconds, from, out, png, vary, scenes } => {
             let scenario = Scenario::load(&scenario)?;
             let job = FrameJob { camera, every_s: every, seconds, from_s: from, out, png, vary, scenes };
@@ -67,4 +112,18 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+/// Until somebody presses Ctrl-C or asks to terminate.
+fn wait_for_end() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut end = signal(SignalKind::terminate())?;
+        tokio::select! {
+            r = tokio::signal::ctrl_c() => r?,
+            _ = end.recv() => {}
+        }
+        Ok(())
+    })
 }

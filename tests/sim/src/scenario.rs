@@ -74,6 +74,31 @@ pub struct Camera {
     pub events: Vec<Event>,
 }
 
+impl Camera {
+    /// A camera of which nothing is known but its name: one that serves a file.
+    pub(crate) fn plain(id: &str, name: &str) -> Self {
+        Self {
+            id: id.into(),
+            name: name.into(),
+            lat: 0.0,
+            lon: 0.0,
+            seed: None,
+            width: defaults::width(),
+            height: defaults::height(),
+            fps: defaults::fps(),
+            codec: Codec::default(),
+            bitrate_kbps: defaults::bitrate(),
+            keyframe_s: defaults::keyframe(),
+            login: None,
+            pose: Pose::default(),
+            road: Road::default(),
+            look: Look::default(),
+            traffic: Traffic::default(),
+            events: Vec::new(),
+        }
+    }
+}
+
 /// A user and password a client must give.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
