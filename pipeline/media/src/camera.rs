@@ -247,3 +247,53 @@ impl Stop {
         *set
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transcode::Job;
+
+    fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+        let until = Instant::now() + Duration::from_secs(40);
+        while !done() {
+            assert!(Instant::now() < until, "waited for {what}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    #[test]
+    fn a_pipeline_that_does_not_stop_is_left_behind_and_the_camera_comes_back() {
+        crate::init().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.mp4");
+        let make = format!("videotestsrc num-buffers=250 ! video/x-raw,width=64,height=48,framerate=25/1 ! x264enc ! mp4mux ! filesink location={}", path.display());
+        let job = Job::parse(&make).unwrap();
+        job.start().unwrap();
+        job.finish().unwrap();
+
+        let mut config = SourceConfig::new("cam-1".parse().unwrap(), Location::File(path));
+        config.decode = DecodePolicy::Every;
+        config.frame_age_max = Duration::from_millis(500);
+        config.teardown_max = Duration::from_millis(200);
+        config.backoff = crate::BackoffConfig { first: Duration::from_millis(10), max: Duration::from_millis(50) };
+        let (camera, watch) = Camera::open(config, Bell::new()).unwrap();
+        let stop = Stop::new();
+        let counters = camera.shared.counters.clone();
+        let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Relaxed);
+        std::thread::scope(|scope| {
+            let watching = scope.spawn(|| watch.run(&mut |_| {}, &stop));
+            wait_for("pictures", || camera.slot().try_take().is_some());
+            // The streaming thread hangs where nothing can reach it.
+            let ring = camera.ring();
+            let blocked = ring.blocked();
+            wait_for("two pipelines to be abandoned", || count(&counters.abandoned) >= 2);
+            assert!(count(&counters.abandoned_alive) >= 2);
+            drop(blocked);
+            wait_for("them to end after all", || count(&counters.abandoned_alive) == 0);
+            let connection = count(&counters.attempts);
+            wait_for("pictures of a later connection", || camera.slot().try_take().is_some_and(|frame| frame.connection >= connection));
+            stop.set();
+            watching.join().unwrap();
+        });
+    }
+}

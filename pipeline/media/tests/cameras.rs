@@ -202,6 +202,18 @@ fn a_slow_consumer_never_holds_a_camera_up() {
 }
 
 #[test]
+fn what_rests_on_lost_packets_is_not_shown() {
+    // Small packets, one in two hundred lost: most groups of pictures are hit somewhere.
+    let lossy = live(&format!("{} ! rtph264pay pt=96 mtu=300 ! identity drop-probability=0.005", support::H264));
+    let server = Server::start(&Play::new(lossy));
+    let watched = Watched::start(config(&server.url()));
+    wait_for("damage", || (watched.camera.stats().damaged > 10).then_some(()));
+    let stats = watched.camera.stats();
+    assert!(stats.decoded + stats.damaged + stats.skipped <= stats.units, "{stats:?}");
+    assert!(stats.decoded > 0 && stats.losses.is_empty(), "{stats:?}");
+}
+
+#[test]
 fn pictures_carry_the_cameras_time() {
     let server = Server::start(&Play::new(live_h264()));
     let watched = Watched::start(config(&server.url()));
