@@ -1,8 +1,27 @@
-//! Whether the camera can see: lost, frozen, dark, blurred, covered, moved.
+//! Whether the camera can see: lost, frozen, dark, blurred, covered, moved; and which analytics each of these blinds.
+//!
+//! Faults are judged against the camera's own usual values, since brightness and sharpness have no scale that fits every scene. While
+//! a fault is suspected the analytics it would blind are not shown the pictures; once it is announced they say "unknown".
 
+use std::time::Duration;
+
+use matpho_scene::{
+    MediaTime, PictureHealth,
+    event::{Detail, EndReason, EventKind, Severity},
+    measurement::Judgement,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Positive, Seconds, Share};
+use crate::{
+    desk::{Desk, Open, Statement, proof, stop_all},
+    hysteresis::{Change, Latch},
+    io::{Condition, StreamState},
+    lost::{Arrival, ArrivalWatch},
+    moment::Moment,
+    plan::Analytic,
+    units::{Positive, Seconds, Share},
+    window::Trace,
+};
 
 /// Parameters of camera health, `[analytics.camera]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,6 +65,446 @@ impl Default for CameraParams {
             blurred_ratio: Share::of(0.35),
             moved_shift: Share::of(0.04),
             moved_likeness_ratio: Share::of(0.5),
+        }
+    }
+}
+
+/// Time constant of what is usual for a camera: long against a fault, short against dusk.
+const USUAL_OVER_S: f32 = 300.0;
+/// Readings and seconds before anything is called usual.
+const USUAL_READINGS_MIN: u32 = 5;
+const USUAL_AFTER_S: f32 = 4.0;
+/// A picture is dark only where little stands out of it: a night street with lamps has a spread above this (0 to 255).
+const DARK_LUMA_STD_MAX: f32 = 20.0;
+/// Unchanged content is frozen at once where content usually changes by so many times the limit, and after a minute anyhow.
+const FROZEN_USUAL_FACTOR: f32 = 3.0;
+const FROZEN_ANYHOW_AFTER: Duration = Duration::from_secs(60);
+/// Unchanged for this long is suspect.
+const STILL_SUSPECT_AFTER: Duration = Duration::from_secs(3);
+const STILL_READINGS_MIN: u32 = 3;
+/// A registration less sure than this says nothing about a shift.
+const SHIFT_RESPONSE_MIN: f32 = 0.1;
+/// An unlike picture was moved only if it is about as sharp as usual; else it is blurred, foggy or full of smoke.
+const MOVED_SHARPNESS_RATIO: f32 = 0.6;
+/// How far back the proof of a fault reaches.
+const TRACE_SPAN: Duration = Duration::from_secs(120);
+
+/// Which analytics a fault blinds. `drawn`: whether somebody drew zones.
+pub(crate) fn blinds(fault: EventKind, analytic: Analytic, drawn: bool) -> bool {
+    match fault {
+        EventKind::CameraLost | EventKind::CameraFrozen | EventKind::CameraCovered | EventKind::CameraBlurred => {
+            analytic != Analytic::Camera
+        }
+        // A flame shows in the dark, and makes it less so.
+        EventKind::CameraDark => !matches!(analytic, Analytic::Camera | Analytic::Fire),
+        EventKind::CameraMoved => drawn && analytic.needs_zones(),
+        EventKind::Congestion
+        | EventKind::StoppedVehicle
+        | EventKind::WrongWay
+        | EventKind::Pedestrian
+        | EventKind::Flame
+        | EventKind::Smoke
+        | EventKind::Flood => false,
+    }
+}
+
+/// A value that is usual for this camera: a mean over [`USUAL_OVER_S`].
+#[derive(Debug, Default)]
+struct Usual {
+    mean: f32,
+    readings: u32,
+    first: Moment,
+    last: Moment,
+}
+
+impl Usual {
+    fn learn(&mut self, now: Moment, value: f32) {
+        if self.readings == 0 {
+            self.first = now;
+            self.last = now;
+        }
+        self.readings = self.readings.saturating_add(1);
+        let weight = (1.0 / self.readings as f32).max(now.secs_since(self.last) / USUAL_OVER_S).min(1.0);
+        self.mean += (value - self.mean) * weight;
+        self.last = now;
+    }
+
+    fn known(&self) -> Option<f32> {
+        (self.readings >= USUAL_READINGS_MIN && self.last.secs_since(self.first) >= USUAL_AFTER_S).then_some(self.mean)
+    }
+}
+
+/// One kind of fault.
+#[derive(Debug)]
+struct Fault {
+    kind: EventKind,
+    latch: Latch,
+    open: Option<Open>,
+    trace: Trace,
+}
+
+/// What a fault's rule says of one picture.
+struct Look {
+    seen: bool,
+    value: f32,
+    threshold: (&'static str, f64),
+    reason: String,
+}
+
+impl Fault {
+    fn new(kind: EventKind, value_name: &'static str) -> Self {
+        Self { kind, latch: Latch::Off, open: None, trace: Trace::new(value_name, TRACE_SPAN) }
+    }
+
+    fn step(&mut self, now: Moment, look: Look, on_after: Duration, params: &CameraParams, desk: Option<&mut Desk>) {
+        self.trace.push(now.at, look.value);
+        let change = self.latch.step(now, look.seen, on_after, params.end_after_s.span());
+        let Some(desk) = desk else { return };
+        match change {
+            Change::None => {}
+            Change::Began { since } => {
+                let statement = Statement {
+                    at: now.at,
+                    severity: severity(self.kind),
+                    confidence: 0.9,
+                    region: None,
+                    proof: proof(
+                        rule(self.kind),
+                        &[look.threshold, ("begin_after_s", on_after.as_secs_f64())],
+                        &[&self.trace],
+                        false,
+                    ),
+                    detail: Detail::Camera { reason: look.reason },
+                };
+                self.open = Some(desk.begin(self.kind, None, since.at, statement));
+            }
+            Change::Ended => {
+                if let Some(open) = self.open.take() {
+                    desk.end(open, now.at, EndReason::Cleared);
+                }
+            }
+        }
+    }
+
+    /// Not judged for a while (the stream is lost, or a worse fault hides it): what was not yet sure starts anew.
+    fn interrupt(&mut self) {
+        self.latch = match self.latch {
+            Latch::Off | Latch::Rising { .. } => Latch::Off,
+            Latch::On | Latch::Falling { .. } => Latch::On,
+        };
+    }
+
+    fn is_present(&self) -> bool {
+        matches!(self.latch, Latch::On | Latch::Falling { .. })
+    }
+}
+
+fn severity(kind: EventKind) -> Severity {
+    match kind {
+        EventKind::CameraDark | EventKind::CameraBlurred => Severity::Minor,
+        _ => Severity::Moderate,
+    }
+}
+
+fn rule(kind: EventKind) -> &'static str {
+    match kind {
+        EventKind::CameraFrozen => "pictures arrive, but their content does not change",
+        EventKind::CameraDark => "the picture is too dark to judge",
+        EventKind::CameraCovered => "the spread of brightness fell away: something uniform fills the picture",
+        EventKind::CameraBlurred => "sharpness fell far below what is usual for this camera",
+        EventKind::CameraMoved => "the picture is displaced against the reference, or no longer like it while as sharp as usual",
+        _ => "no fresh picture arrives",
+    }
+}
+
+/// Watches over one camera.
+#[derive(Debug)]
+pub(crate) struct CameraWatch {
+    params: CameraParams,
+    /// Whether faults are announced; they blind in any case.
+    announces: bool,
+    arrival: ArrivalWatch,
+    arrival_now: Arrival,
+    lost: Option<Open>,
+    frozen: Fault,
+    dark: Fault,
+    covered: Fault,
+    blurred: Fault,
+    moved: Fault,
+    sharpness: Usual,
+    luma_std: Usual,
+    likeness: Usual,
+    change: Usual,
+    /// First of the readings in a row without change, and how many.
+    still: Option<(Moment, u32)>,
+    still_last: Moment,
+    /// A displacement that a person accepted.
+    accepted_shift: (f32, f32),
+    measured: bool,
+}
+
+impl CameraWatch {
+    pub fn new(params: CameraParams, announces: bool) -> Self {
+        Self {
+            params,
+            announces,
+            arrival: ArrivalWatch::new(),
+            arrival_now: Arrival::Fresh,
+            lost: None,
+            frozen: Fault::new(EventKind::CameraFrozen, "change_luma"),
+            dark: Fault::new(EventKind::CameraDark, "luma_mean"),
+            covered: Fault::new(EventKind::CameraCovered, "luma_std"),
+            blurred: Fault::new(EventKind::CameraBlurred, "sharpness"),
+            moved: Fault::new(EventKind::CameraMoved, "shift_share"),
+            sharpness: Usual::default(),
+            luma_std: Usual::default(),
+            likeness: Usual::default(),
+            change: Usual::default(),
+            still: None,
+            still_last: Moment::default(),
+            accepted_shift: (0.0, 0.0),
+            measured: false,
+        }
+    }
+
+    fn faults(&self) -> [&Fault; 5] {
+        [&self.frozen, &self.dark, &self.covered, &self.blurred, &self.moved]
+    }
+
+    fn faults_mut(&mut self) -> [&mut Fault; 5] {
+        [&mut self.frozen, &mut self.dark, &mut self.covered, &mut self.blurred, &mut self.moved]
+    }
+
+    /// The stream spoke.
+    pub fn stream(&mut self, at: MediaTime, word: StreamState<'_>, desk: &mut Desk) {
+        self.arrival.word(at, word);
+        self.time(at, desk);
+    }
+
+    /// Time passed: the watchdog looks.
+    pub fn time(&mut self, at: MediaTime, desk: &mut Desk) {
+        self.arrival_now = self.arrival.judge(at, &self.params);
+        match (&self.arrival_now, self.lost.take()) {
+            (Arrival::Fresh | Arrival::Late, Some(open)) => desk.end(open, at, EndReason::Cleared),
+            (Arrival::Fresh | Arrival::Late, None) => {}
+            (Arrival::Lost { .. }, Some(open)) => self.lost = Some(open),
+            (Arrival::Lost { since, reason }, None) => {
+                let (since, reason) = (*since, reason.clone());
+                self.faults_mut().into_iter().for_each(Fault::interrupt);
+                self.still = None;
+                if self.announces {
+                    let thresholds = [
+                        ("lost_after_s", self.params.lost_after_s.get()),
+                        ("silence_after_s", self.params.silence_after_s.get()),
+                    ];
+                    let statement = Statement {
+                        at,
+                        severity: severity(EventKind::CameraLost),
+                        confidence: 1.0,
+                        region: None,
+                        detail: Detail::Camera { reason },
+                        proof: proof(rule(EventKind::CameraLost), &thresholds, &[], false),
+                    };
+                    self.lost = Some(desk.begin(EventKind::CameraLost, None, since, statement));
+                }
+            }
+        }
+    }
+
+    /// A picture came.
+    pub fn picture(&mut self, at: MediaTime, health: Option<&PictureHealth>, desk: &mut Desk) {
+        self.arrival.picture(at, &self.params);
+        self.time(at, desk);
+        if let (Some(health), Arrival::Fresh) = (health, &self.arrival_now) {
+            self.measured = true;
+            // Faults are told in media time: they go on while everything else stands still.
+            let now = Moment { at, watched: at.since(MediaTime::ZERO) };
+            self.judge(now, health, self.announces.then_some(desk));
+        }
+    }
+
+    fn judge(&mut self, now: Moment, health: &PictureHealth, mut desk: Option<&mut Desk>) {
+        let p = self.params.clone();
+        let after = p.begin_after_s.span();
+        let usual_sharpness = self.sharpness.known();
+
+        let dark = Look {
+            seen: health.luma_mean <= p.dark_luma_max.get() && health.luma_std <= DARK_LUMA_STD_MAX,
+            value: health.luma_mean,
+            threshold: ("dark_luma_max", f64::from(p.dark_luma_max)),
+            reason: format!("mean brightness {:.0} of 255", health.luma_mean),
+        };
+        let hidden = dark.seen;
+        self.dark.step(now, dark, after, &p, desk.as_deref_mut());
+        if hidden {
+            [&mut self.covered, &mut self.frozen, &mut self.blurred, &mut self.moved].into_iter().for_each(Fault::interrupt);
+            self.still = None;
+            return;
+        }
+
+        let was_spread = self.luma_std.known().is_none_or(|usual| usual >= 2.0 * p.covered_luma_std_max.get());
+        let covered = Look {
+            seen: health.luma_std <= p.covered_luma_std_max.get() && was_spread,
+            value: health.luma_std,
+            threshold: ("covered_luma_std_max", f64::from(p.covered_luma_std_max)),
+            reason: format!("a uniform picture: brightness spreads by {:.0} of 255", health.luma_std),
+        };
+        let hidden = covered.seen;
+        self.covered.step(now, covered, after, &p, desk.as_deref_mut());
+        if hidden {
+            [&mut self.frozen, &mut self.blurred, &mut self.moved].into_iter().for_each(Fault::interrupt);
+            self.still = None;
+            return;
+        }
+
+        if let Some(change) = health.change {
+            let still = change <= p.frozen_change_max.get();
+            self.still = match (self.still, still) {
+                (None, true) => Some((now, 1)),
+                (Some((since, readings)), true) => Some((since, readings.saturating_add(1))),
+                (None | Some(_), false) => None,
+            };
+            let lasted =
+                self.still.filter(|(_, n)| *n >= STILL_READINGS_MIN).map_or(Duration::ZERO, |(since, _)| now.since(since));
+            self.still_last = now;
+            let look = Look {
+                seen: (lasted >= p.frozen_after_s.span() && self.usually_changes()) || lasted >= FROZEN_ANYHOW_AFTER,
+                value: change,
+                threshold: ("frozen_change_max", f64::from(p.frozen_change_max)),
+                reason: format!("the picture has not changed for {:.0} s", lasted.as_secs_f64()),
+            };
+            self.frozen.step(now, look, Duration::ZERO, &p, desk.as_deref_mut());
+            if !still {
+                self.change.learn(now, change);
+            }
+        }
+
+        let blurred = Look {
+            seen: usual_sharpness.is_some_and(|usual| health.sharpness < p.blurred_ratio.get() * usual),
+            value: health.sharpness,
+            threshold: ("sharpness_min", f64::from(usual_sharpness.unwrap_or(0.0) * p.blurred_ratio.get()).round()),
+            reason: format!(
+                "sharpness {:.0}, usually {:.0}: out of focus, fog, or dirt or water on the lens",
+                health.sharpness,
+                usual_sharpness.unwrap_or(0.0)
+            ),
+        };
+        let hidden = blurred.seen;
+        self.blurred.step(now, blurred, after, &p, desk.as_deref_mut());
+        if hidden {
+            self.moved.interrupt();
+            return;
+        }
+
+        let moved = self.look_moved(health, usual_sharpness);
+        let moved_seen = moved.seen;
+        self.moved.step(now, moved, after, &p, desk);
+        if !moved_seen {
+            self.sharpness.learn(now, health.sharpness);
+            self.luma_std.learn(now, health.luma_std);
+            if let Some(likeness) = health.likeness {
+                self.likeness.learn(now, likeness);
+            }
+        }
+    }
+
+    fn look_moved(&self, health: &PictureHealth, usual_sharpness: Option<f32>) -> Look {
+        let p = &self.params;
+        let shift = health.shift.filter(|s| s.response >= SHIFT_RESPONSE_MIN).map_or(0.0, |s| {
+            let (dx, dy) = (s.dx - self.accepted_shift.0, s.dy - self.accepted_shift.1);
+            dx.abs().max(dy.abs())
+        });
+        let sharp = usual_sharpness.is_none_or(|usual| health.sharpness >= MOVED_SHARPNESS_RATIO * usual);
+        let unlike = match (health.likeness, self.likeness.known()) {
+            (Some(likeness), Some(usual)) => sharp && likeness < p.moved_likeness_ratio.get() * usual,
+            (Some(_) | None, None) | (None, Some(_)) => false,
+        };
+        Look {
+            seen: shift > p.moved_shift.get() || unlike,
+            value: shift,
+            threshold: ("moved_shift", f64::from(p.moved_shift)),
+            reason: if unlike {
+                "the view is no longer like the reference picture".into()
+            } else {
+                format!("the view is displaced by {:.0} % of the picture", shift * 100.0)
+            },
+        }
+    }
+
+    /// A person confirmed that the zones fit the picture as it is. `last` is the last measured health, if any.
+    pub fn confirm_view(&mut self, at: MediaTime, last: Option<&PictureHealth>, desk: &mut Desk) {
+        if let Some(shift) = last.and_then(|health| health.shift) {
+            self.accepted_shift = (shift.dx, shift.dy);
+        }
+        self.likeness = Usual::default();
+        self.sharpness = Usual::default();
+        self.moved.latch = Latch::Off;
+        if let Some(open) = self.moved.open.take() {
+            desk.end(open, at, EndReason::Cleared);
+        }
+    }
+
+    /// Ends what is open: no more input will come.
+    pub fn stop(&mut self, at: MediaTime, desk: &mut Desk) {
+        stop_all(desk, at, self.lost.take());
+        for fault in self.faults_mut() {
+            let open = fault.open.take();
+            stop_all(desk, at, open);
+        }
+    }
+
+    /// When the watchdog wants to look.
+    pub fn deadline(&self) -> Option<MediaTime> {
+        self.arrival.deadline(&self.params)
+    }
+
+    /// Whether pictures must not be shown to an analytic: a fault that blinds it is there, or suspected.
+    pub fn hides_from(&self, analytic: Analytic, drawn: bool) -> bool {
+        self.is_blind(analytic, drawn)
+            || self.faults().into_iter().any(|fault| !fault.latch.is_off() && blinds(fault.kind, analytic, drawn))
+            || (self.is_suspect_still() && blinds(EventKind::CameraFrozen, analytic, drawn))
+    }
+
+    /// Content that usually changes has stood still for a moment.
+    fn is_suspect_still(&self) -> bool {
+        self.still.is_some_and(|(since, n)| n >= STILL_READINGS_MIN && self.still_last.since(since) >= STILL_SUSPECT_AFTER)
+            && self.usually_changes()
+    }
+
+    fn usually_changes(&self) -> bool {
+        self.change.known().is_some_and(|usual| usual >= FROZEN_USUAL_FACTOR * self.params.frozen_change_max.get())
+    }
+
+    /// Whether an analytic has to say "unknown".
+    pub fn is_blind(&self, analytic: Analytic, drawn: bool) -> bool {
+        let lost = !self.arrival.has_seen() || self.arrival_now != Arrival::Fresh;
+        (lost && blinds(EventKind::CameraLost, analytic, drawn))
+            || self.faults().into_iter().any(|fault| fault.is_present() && blinds(fault.kind, analytic, drawn))
+    }
+
+    /// What the camera analytic says of the camera: "present" is a fault.
+    pub fn judgement(&self) -> Judgement {
+        match &self.arrival_now {
+            Arrival::Lost { .. } => Judgement::Present,
+            Arrival::Late => Judgement::Suspected,
+            Arrival::Fresh if self.faults().into_iter().any(Fault::is_present) => Judgement::Present,
+            Arrival::Fresh if !self.measured => Judgement::Unknown,
+            Arrival::Fresh if self.faults().into_iter().any(|fault| !fault.latch.is_off()) => Judgement::Suspected,
+            Arrival::Fresh => Judgement::Clear,
+        }
+    }
+
+    /// The camera's condition in one word, the worst first.
+    pub fn condition(&self) -> Condition {
+        match &self.arrival_now {
+            Arrival::Lost { reason, .. } => Condition::Lost { reason: reason.clone() },
+            Arrival::Late => Condition::Stale,
+            Arrival::Fresh if !self.arrival.has_seen() => Condition::Starting,
+            Arrival::Fresh => match self.faults().into_iter().find(|fault| fault.is_present()).map(|fault| fault.kind) {
+                Some(EventKind::CameraMoved) => Condition::Moved,
+                Some(kind) => Condition::Blind(kind),
+                None => Condition::Live,
+            },
         }
     }
 }

@@ -1,10 +1,31 @@
-//! Congestion: level of service of each carriageway, its beginning and its end.
+//! Congestion: level of service of each carriageway, its beginning and its end, and the figures of its traffic.
+//!
+//! Traffic is averaged over bins. A bin has a level: by density where the camera is calibrated (HCM), else by how much of the road is
+//! covered and how much of the traffic stands. Congestion begins and ends by a majority of bins over a span, so that a queue which
+//! dissolves once a signal cycle is none.
 
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+use matpho_scene::{
+    Class, MediaTime, NormBox,
+    event::{Detail, EndReason, EventKind, LevelOfService, Severity},
+    measurement::{Figures, Judgement, Measurement, TrafficFigures},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    plan::PcuWeights,
+    carriageway::{Carriageway, Snapshot},
+    desk::{Desk, Open, Said, Statement, proof, stop_all},
+    io::{AnalyticSummary, Output},
+    moment::Moment,
+    plan::{PcuWeights, Zone},
+    road::Road,
     units::{Positive, Seconds, Share},
+    volume,
+    window::Trace,
 };
 
 /// Parameters of congestion, `[analytics.congestion]`.
@@ -61,4 +82,387 @@ impl Default for CongestionParams {
             pcu: PcuWeights::default(),
         }
     }
+}
+
+/// While less of the traffic than this stands, it is no worse than D: it moves. From the second on it may be F.
+const STOPPED_SHARE_E: f32 = 0.3;
+const STOPPED_SHARE_F: f32 = 0.6;
+/// F that stands like this for this long is severe.
+const SEVERE_STOPPED_SHARE: f32 = 0.8;
+const SEVERE_AFTER: Duration = Duration::from_secs(600);
+/// The longest span over which bins are kept, whatever is configured.
+const BINS_MAX: usize = 4096;
+/// A vehicle that stands is parked only if less of the others than this stands too.
+const PARKED_OTHERS_STOPPED_MAX: f32 = 0.3;
+
+/// Sums over pictures.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    frames: u32,
+    pcu: f32,
+    vehicles: f32,
+    stopped: f32,
+    occupancy: f32,
+    speed_kmh: f32,
+    speeds: u32,
+    queue_m_max: f32,
+}
+
+impl Sums {
+    fn add(&mut self, s: &Snapshot) {
+        self.frames += 1;
+        self.pcu += s.pcu;
+        self.vehicles += s.vehicles as f32;
+        self.stopped += s.stopped as f32;
+        self.occupancy += s.occupancy;
+        self.speed_kmh += s.speed_kmh_sum;
+        self.speeds += s.speeds;
+        self.queue_m_max = self.queue_m_max.max(s.queue_m.unwrap_or(0.0));
+    }
+
+    /// Means; `None` where no picture was seen.
+    fn means(&self, carriageway: &Carriageway, params: &CongestionParams) -> Option<Means> {
+        let n = (self.frames > 0).then_some(self.frames as f32)?;
+        let density = carriageway.km_lanes().map(|km_lanes| self.pcu / n / km_lanes);
+        let mut means = Means {
+            pcu: self.pcu / n,
+            vehicles: self.vehicles / n,
+            occupancy: self.occupancy / n,
+            stopped_share: if self.vehicles > 0.0 { self.stopped / self.vehicles } else { 0.0 },
+            density,
+            speed_kmh: (self.speeds > 0).then(|| self.speed_kmh / self.speeds as f32),
+            queue_m: carriageway.is_measured().then_some(self.queue_m_max),
+            level: LevelOfService::A,
+        };
+        means.level = means.level_of_service(params);
+        Some(means)
+    }
+}
+
+/// Means over pictures: of a bin, of a period, of everything.
+#[derive(Debug, Clone, Copy)]
+struct Means {
+    pcu: f32,
+    vehicles: f32,
+    occupancy: f32,
+    stopped_share: f32,
+    density: Option<f32>,
+    speed_kmh: Option<f32>,
+    queue_m: Option<f32>,
+    level: LevelOfService,
+}
+
+const LEVELS: [LevelOfService; 6] =
+    [LevelOfService::A, LevelOfService::B, LevelOfService::C, LevelOfService::D, LevelOfService::E, LevelOfService::F];
+
+/// The level whose limits hold a value.
+fn level_within(value: f32, limits: [f32; 5]) -> LevelOfService {
+    LEVELS[limits.iter().filter(|limit| value > **limit).count()]
+}
+
+impl Means {
+    /// By density where calibrated. Else in relative terms: coverage of the road says how dense it is, and how much of the traffic
+    /// stands says whether dense means broken down. Freely moving traffic is D at worst, standing traffic on a road covered like D or
+    /// worse is E at least, and a handful of vehicles is never a jam.
+    fn level_of_service(&self, params: &CongestionParams) -> LevelOfService {
+        if let Some(density) = self.density {
+            return level_within(density, params.density_pc_per_km_lane.map(Positive::get));
+        }
+        let covered = level_within(self.occupancy, params.occupancy.map(Share::get));
+        if self.vehicles < params.vehicles_min as f32 {
+            covered.min(LevelOfService::C)
+        } else if self.stopped_share < STOPPED_SHARE_E {
+            covered.min(LevelOfService::D)
+        } else if self.stopped_share < STOPPED_SHARE_F {
+            covered.min(LevelOfService::E)
+        } else if covered >= LevelOfService::D {
+            covered.max(LevelOfService::E)
+        } else {
+            covered
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Bin {
+    from: MediaTime,
+    means: Means,
+}
+
+/// One carriageway over time.
+#[derive(Debug)]
+struct Traffic {
+    index: usize,
+    carriageway: Carriageway,
+    bin: Sums,
+    bin_from: Option<Moment>,
+    bins: VecDeque<Bin>,
+    congestion: Option<Open>,
+    level_said: LevelOfService,
+    trace: Trace,
+    stopped_trace: Trace,
+    region: Option<NormBox>,
+    period: Sums,
+    period_from: Option<MediaTime>,
+    period_counts: BTreeMap<Class, u32>,
+    all: Sums,
+    counts: BTreeMap<Class, u32>,
+}
+
+impl Traffic {
+    fn new(index: usize, zone: &Zone, params: &CongestionParams) -> Self {
+        let carriageway = Carriageway::new(zone);
+        let span = begin_span(zone, params).max(params.end_after_s.span()) * 2;
+        let name = if carriageway.km_lanes().is_some() { "density_pc_per_km_lane" } else { "occupancy_share" };
+        Self {
+            index,
+            carriageway,
+            bin: Sums::default(),
+            bin_from: None,
+            bins: VecDeque::new(),
+            congestion: None,
+            level_said: LevelOfService::A,
+            trace: Trace::new(name, span),
+            stopped_trace: Trace::new("stopped_share", span),
+            region: None,
+            period: Sums::default(),
+            period_from: None,
+            period_counts: BTreeMap::new(),
+            all: Sums::default(),
+            counts: BTreeMap::new(),
+        }
+    }
+
+    fn look(&mut self, road: &mut Road, params: &CongestionParams, desk: &mut Desk) {
+        let now = road.now();
+        self.period_from.get_or_insert(now.at);
+        for class in volume::count(self.index, &self.carriageway, road) {
+            *self.counts.entry(class).or_default() += 1;
+            *self.period_counts.entry(class).or_default() += 1;
+        }
+        let crawl = (params.crawl_kmh.get(), params.crawl_box_lengths_per_s.get());
+        let snapshot = self.carriageway.snapshot(road, &params.pcu, crawl);
+        self.park(road, &snapshot, params);
+        self.region = snapshot.region.or(self.region);
+        [&mut self.bin, &mut self.period, &mut self.all].into_iter().for_each(|sums| sums.add(&snapshot));
+        let from = *self.bin_from.get_or_insert(now);
+        if now.since(from) >= params.bin_s.span() {
+            if let Some(means) = self.bin.means(&self.carriageway, params) {
+                self.bins.push_back(Bin { from: from.at, means });
+                if self.bins.len() > BINS_MAX {
+                    self.bins.pop_front();
+                }
+                self.trace.push(now.at, means.density.unwrap_or(means.occupancy));
+                self.stopped_trace.push(now.at, means.stopped_share);
+                self.judge(now, means, params, desk);
+            }
+            self.bin = Sums::default();
+            self.bin_from = Some(now);
+        }
+    }
+
+    /// Vehicles that stand for minutes while the others flow are no traffic.
+    fn park(&self, road: &mut Road, snapshot: &Snapshot, params: &CongestionParams) {
+        let after = params.parked_after_s.span();
+        let standing_long = road.vehicles().filter(|m| !m.parked && m.standing() >= after).count() as u32;
+        let others = snapshot.vehicles.saturating_sub(standing_long);
+        let others_stopped = snapshot.stopped.saturating_sub(standing_long);
+        if standing_long > 0 && others as f32 * PARKED_OTHERS_STOPPED_MAX >= others_stopped as f32 {
+            for mover in road.kept_mut().filter(|m| m.class.is_vehicle() && m.standing() >= after) {
+                mover.parked = true;
+            }
+        }
+    }
+
+    /// One bin closed.
+    fn judge(&mut self, now: Moment, newest: Means, params: &CongestionParams, desk: &mut Desk) {
+        let begin_span = begin_span(self.carriageway.zone(), params);
+        let jammed = |bin: &Bin| bin.means.level >= LevelOfService::E;
+        let free = |bin: &Bin| bin.means.level <= LevelOfService::C;
+        let begins = self.majority(begin_span, params, jammed);
+        let ends = self.majority(params.end_after_s.span(), params, free);
+        self.congestion = match (self.congestion.take(), begins, ends) {
+            (None, Some(since), _) => {
+                self.level_said = newest.level;
+                let statement = self.statement(now, since, newest, begin_span, params);
+                Some(desk.begin(EventKind::Congestion, Some(self.carriageway.zone().id.clone()), since, statement))
+            }
+            (None, None, _) => None,
+            (Some(open), _, Some(_)) => {
+                desk.end(open, now.at, EndReason::Cleared);
+                None
+            }
+            (Some(mut open), _, None) => {
+                let worth = newest.level != self.level_said && newest.level >= LevelOfService::D;
+                let statement = self.statement(now, open.began(), newest, begin_span, params);
+                if desk.restate(&mut open, statement, worth, params.update_every_s.span()) == Said::Yes {
+                    self.level_said = newest.level;
+                }
+                Some(open)
+            }
+        };
+    }
+
+    /// Whether the newest bin and a majority of those over `span` agree; then since when.
+    fn majority(&self, span: Duration, params: &CongestionParams, agrees: impl Fn(&Bin) -> bool) -> Option<MediaTime> {
+        let needed = (span.as_secs_f64() / params.bin_s.get()).ceil().clamp(1.0, BINS_MAX as f64) as usize;
+        let start = self.bins.len().checked_sub(needed)?;
+        let over = self.bins.range(start..);
+        let agreeing = over.clone().filter(|bin| agrees(bin)).count();
+        let newest_agrees = self.bins.back().is_some_and(&agrees);
+        let enough = agreeing as f32 >= params.bins_share.get() * needed as f32;
+        (newest_agrees && enough).then(|| over.into_iter().find(|bin| agrees(bin)).map(|bin| bin.from))?
+    }
+
+    fn statement(
+        &self,
+        now: Moment,
+        since: MediaTime,
+        newest: Means,
+        begin_span: Duration,
+        params: &CongestionParams,
+    ) -> Statement {
+        let calibrated = newest.density.is_some();
+        let stands = newest.stopped_share >= SEVERE_STOPPED_SHARE && now.at.since(since) >= SEVERE_AFTER;
+        let severity = match newest.level {
+            LevelOfService::F if stands => Severity::Severe,
+            LevelOfService::F => Severity::Moderate,
+            LevelOfService::A | LevelOfService::B | LevelOfService::C | LevelOfService::D | LevelOfService::E => Severity::Minor,
+        };
+        let limit = if calibrated {
+            ("density_pc_per_km_lane_min", f64::from(params.density_pc_per_km_lane[3]))
+        } else {
+            ("occupancy_share_min", f64::from(params.occupancy[2]))
+        };
+        let rule = if calibrated {
+            "level of service E or F by HCM density, in most bins of a span that outlasts the signal"
+        } else {
+            "level of service E or F in relative terms (share of the road covered, share of the traffic standing), in most bins of a span that outlasts the signal"
+        };
+        let thresholds = [limit, ("bins_share_min", f64::from(params.bins_share)), ("begin_after_s", begin_span.as_secs_f64())];
+        Statement {
+            at: now.at,
+            severity,
+            confidence: if calibrated { 0.9 } else { 0.75 },
+            region: self.carriageway.drawn_bounds().or(self.region),
+            detail: Detail::Congestion {
+                level_of_service: newest.level,
+                density_pc_per_km_lane: newest.density,
+                occupancy: newest.occupancy,
+                speed_kmh: newest.speed_kmh,
+                stopped_share: newest.stopped_share,
+                queue_m: newest.queue_m,
+            },
+            proof: proof(rule, &thresholds, &[&self.trace, &self.stopped_trace], calibrated),
+        }
+    }
+
+    fn measure(&mut self, at: MediaTime, params: &CongestionParams, desk: &mut Desk) {
+        if let (Some(means), Some(from)) = (self.period.means(&self.carriageway, params), self.period_from) {
+            desk.put(Output::Measurement(Measurement {
+                zone: self.carriageway.zone().id.clone(),
+                from,
+                to: at,
+                figures: Figures::Traffic(TrafficFigures {
+                    counts: std::mem::take(&mut self.period_counts),
+                    vehicles_pcu_mean: means.pcu,
+                    density_pc_per_km_lane: means.density,
+                    occupancy: means.occupancy,
+                    speed_kmh: means.speed_kmh,
+                    stopped_share: means.stopped_share,
+                    level_of_service: Some(means.level),
+                    queue_m: means.queue_m,
+                    calibrated: means.density.is_some(),
+                    frames: self.period.frames,
+                }),
+            }));
+        }
+        self.period = Sums::default();
+        self.period_from = Some(at);
+    }
+
+    fn judgement(&self) -> Judgement {
+        match (&self.congestion, self.bins.back().map(|bin| bin.means.level)) {
+            (Some(_), _) => Judgement::Present,
+            (None, None) => Judgement::Unknown,
+            (None, Some(LevelOfService::E | LevelOfService::F)) => Judgement::Suspected,
+            (None, Some(LevelOfService::A | LevelOfService::B | LevelOfService::C | LevelOfService::D)) => Judgement::Clear,
+        }
+    }
+}
+
+/// How long congestion must have lasted in a zone: a queue must outlast the signal's cycle.
+fn begin_span(zone: &Zone, params: &CongestionParams) -> Duration {
+    let cycle = zone.signal_cycle_s.map_or(Duration::ZERO, Seconds::span);
+    params.begin_after_s.span().max(cycle)
+}
+
+/// Congestion in all carriageways of a camera.
+#[derive(Debug)]
+pub(crate) struct Congestion {
+    params: CongestionParams,
+    zones: Vec<Traffic>,
+}
+
+impl Congestion {
+    pub fn new<'a>(params: CongestionParams, zones: impl Iterator<Item = &'a Zone>) -> Self {
+        let zones = zones.enumerate().map(|(index, zone)| Traffic::new(index, zone, &params)).collect();
+        Self { params, zones }
+    }
+
+    /// The tracks of a picture are in `road`.
+    pub fn look(&mut self, road: &mut Road, desk: &mut Desk) {
+        let at = road.now().at;
+        for zone in &mut self.zones {
+            zone.look(road, &self.params, desk);
+            if zone.period_from.is_some_and(|from| at.since(from) >= self.params.measure_every_s.span()) {
+                zone.measure(at, &self.params, desk);
+            }
+        }
+    }
+
+    pub fn stop(&mut self, at: MediaTime, desk: &mut Desk) {
+        for zone in &mut self.zones {
+            zone.measure(at, &self.params, desk);
+            stop_all(desk, at, zone.congestion.take());
+        }
+    }
+
+    pub fn judgement(&self) -> Judgement {
+        worst(self.zones.iter().map(Traffic::judgement))
+    }
+
+    /// Means of density and speed are over pictures and zones; levels the worst.
+    pub fn summary(&self) -> AnalyticSummary {
+        let mut counts = BTreeMap::new();
+        for (class, n) in self.zones.iter().flat_map(|zone| &zone.counts) {
+            *counts.entry(*class).or_default() += n;
+        }
+        let means: Vec<Means> = self.zones.iter().filter_map(|z| z.all.means(&z.carriageway, &self.params)).collect();
+        let mean = |values: Vec<f32>| (!values.is_empty()).then(|| values.iter().sum::<f32>() / values.len() as f32);
+        let last_level = |zone: &Traffic| {
+            let unfinished = || zone.bin.means(&zone.carriageway, &self.params);
+            zone.bins.back().map(|bin| bin.means).or_else(unfinished).map(|means| means.level)
+        };
+        AnalyticSummary {
+            state: None,
+            counts: Some(counts),
+            density_pc_per_km_lane_mean: mean(means.iter().filter_map(|m| m.density).collect()),
+            occupancy_mean: mean(means.iter().map(|m| m.occupancy).collect()),
+            speed_kmh_mean: mean(means.iter().filter_map(|m| m.speed_kmh).collect()),
+            level_of_service: self.zones.iter().filter_map(last_level).max(),
+            ..AnalyticSummary::default()
+        }
+    }
+}
+
+/// The judgement of several zones: what is present anywhere is present; clear means that it is clear somewhere and nothing is worse.
+pub(crate) fn worst(judgements: impl Iterator<Item = Judgement>) -> Judgement {
+    let rank = |j: &Judgement| match j {
+        Judgement::Unknown => 0,
+        Judgement::Clear => 1,
+        Judgement::Suspected => 2,
+        Judgement::Present => 3,
+    };
+    judgements.max_by_key(rank).unwrap_or(Judgement::Unknown)
 }

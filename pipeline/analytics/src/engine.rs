@@ -1,25 +1,88 @@
-//! The engine of one camera: hands every input to the analytics that run, camera health first.
+//! The engine of one camera: hands every input to the analytics that run, the camera's own health first.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{collections::BTreeMap, time::Duration};
 
-use matpho_scene::{MediaTime, measurement::Judgement};
+use matpho_scene::{Class, MediaTime, NormBox, PictureHealth, Polygon, measurement::Judgement};
 
 use crate::{
-    io::{Input, Output, Summary},
-    plan::{Analytic, CameraPlan},
+    camera::CameraWatch,
+    congestion::Congestion,
+    desk::Desk,
+    fire::FireWatch,
+    flood::Flood,
+    io::{AnalyticSummary, Condition, Input, Observation, Output, Summary},
+    moment::WatchClock,
+    pedestrian::Pedestrians,
+    plan::{Analytic, CameraPlan, Purpose},
+    road::Road,
+    stopped_vehicle::StoppedVehicles,
+    wrong_way::WrongWay,
 };
+
+/// An analytic whose model has not looked for this long (in media time) no longer knows.
+const LOOK_AGE_MAX: Duration = Duration::from_secs(120);
+/// Boxes of vehicles that are this old say nothing about a light in the picture at hand.
+const VEHICLE_AGE_MAX: Duration = Duration::from_millis(1500);
+/// A vehicle moves from this speed on, in box lengths per second, or when it has not stood for a second.
+const MOVING_BOX_LENGTHS_PER_S: f32 = 0.3;
+
+/// A clock of what one kind of model saw, and when it last looked.
+#[derive(Debug, Default)]
+struct Eye {
+    clock: WatchClock,
+    looked: Option<MediaTime>,
+}
 
 /// All analytics of one camera. See the crate's documentation for the contract.
 #[derive(Debug)]
 pub struct CameraAnalytics {
     plan: CameraPlan,
-    outputs: VecDeque<Output>,
+    desk: Desk,
+    latest: MediaTime,
+    camera: CameraWatch,
+    last_health: Option<PictureHealth>,
+    road: Road,
+    traffic_eye: Eye,
+    water_eye: Eye,
+    flame_eye: Eye,
+    smoke_eye: Eye,
+    congestion: Option<Congestion>,
+    stopped: Option<StoppedVehicles>,
+    wrong_way: Option<WrongWay>,
+    pedestrians: Option<Pedestrians>,
+    flame: Option<FireWatch>,
+    smoke: Option<FireWatch>,
+    flood: Option<Flood>,
+    stopped_for_good: bool,
 }
 
 impl CameraAnalytics {
     /// Nothing seen yet: everything is unknown.
     pub fn new(plan: CameraPlan) -> Self {
-        Self { plan, outputs: VecDeque::new() }
+        let p = plan.params().clone();
+        let heat: Vec<Polygon> =
+            plan.zones().iter().filter(|z| z.purpose == Purpose::HeatSource).map(|z| z.polygon.clone()).collect();
+        let zones = || plan.traffic_zones();
+        Self {
+            desk: Desk::default(),
+            latest: MediaTime::ZERO,
+            camera: CameraWatch::new(p.camera, plan.runs(Analytic::Camera)),
+            last_health: None,
+            road: Road::new(p.stopped_vehicle.move_box_lengths.get(), p.pedestrian.rider_overlap.get()),
+            traffic_eye: Eye::default(),
+            water_eye: Eye::default(),
+            flame_eye: Eye::default(),
+            smoke_eye: Eye::default(),
+            congestion: plan.runs(Analytic::Congestion).then(|| Congestion::new(p.congestion, zones())),
+            stopped: plan.runs(Analytic::StoppedVehicle).then(|| StoppedVehicles::new(p.stopped_vehicle, zones())),
+            wrong_way: plan.runs(Analytic::WrongWay).then(|| WrongWay::new(p.wrong_way, zones())),
+            pedestrians: plan.runs(Analytic::Pedestrian).then(|| Pedestrians::new(p.pedestrian, zones())),
+            flame: plan.runs(Analytic::Fire).then(|| FireWatch::new(Class::Fire, p.fire, heat.clone())),
+            smoke: plan.runs(Analytic::Smoke).then(|| FireWatch::new(Class::Smoke, p.smoke, heat)),
+            flood: plan.runs(Analytic::Flood).then(|| Flood::new(p.flood, plan.water_zones())),
+            stopped_for_good: false,
+            plan,
+        }
     }
 
     /// The settings it was made with.
@@ -27,26 +90,167 @@ impl CameraAnalytics {
         &self.plan
     }
 
-    /// Takes what happened at `at`. Drain [`Self::poll_output`] afterwards.
-    pub fn handle_input(&mut self, _at: MediaTime, _input: Input<'_>) {}
+    /// Takes what happened at `at`. Drain [`Self::poll_output`] afterwards. After [`Input::Stop`] nothing is taken any more.
+    pub fn handle_input(&mut self, at: MediaTime, input: Input<'_>) {
+        if self.stopped_for_good {
+            return;
+        }
+        self.latest = self.latest.max(at);
+        let at = self.latest;
+        match input {
+            Input::Frame(observation) => self.frame(at, observation),
+            Input::Stream(state) => self.camera.stream(at, state, &mut self.desk),
+            Input::Timeout => self.camera.time(at, &mut self.desk),
+            Input::ConfirmView => self.camera.confirm_view(at, self.last_health.as_ref(), &mut self.desk),
+            Input::Stop => self.stop(at),
+        }
+        self.close_eyes();
+    }
+
+    /// What is hidden from an analytic was not watched.
+    fn close_eyes(&mut self) {
+        let drawn = self.plan.is_drawn();
+        for (eye, analytic) in [
+            (&mut self.traffic_eye, Analytic::Congestion),
+            (&mut self.water_eye, Analytic::Flood),
+            (&mut self.flame_eye, Analytic::Fire),
+            (&mut self.smoke_eye, Analytic::Smoke),
+        ] {
+            if self.camera.hides_from(analytic, drawn) {
+                eye.clock.blind();
+            }
+        }
+    }
+
+    fn frame(&mut self, at: MediaTime, seen: Observation<'_>) {
+        if let Some(health) = seen.health {
+            self.last_health = Some(*health);
+        }
+        self.camera.picture(at, seen.health, &mut self.desk);
+        let drawn = self.plan.is_drawn();
+        let hidden = |camera: &CameraWatch, analytic| camera.hides_from(analytic, drawn);
+
+        if let (Some(tracks), false) = (seen.tracks, hidden(&self.camera, Analytic::Congestion)) {
+            let now = self.traffic_eye.look(at);
+            let aspect = seen.picture.aspect();
+            self.road.look(now, seen.picture, tracks);
+            let desk = &mut self.desk;
+            self.congestion.iter_mut().for_each(|a| a.look(&mut self.road, desk));
+            self.stopped.iter_mut().for_each(|a| a.look(&self.road, aspect, desk));
+            self.wrong_way.iter_mut().for_each(|a| a.look(&self.road, aspect, desk));
+            self.pedestrians.iter_mut().for_each(|a| a.look(&self.road, desk));
+        }
+        if let Some(found) = seen.fire {
+            let moving = self.moving_vehicles(at);
+            if !hidden(&self.camera, Analytic::Fire) {
+                let now = self.flame_eye.look(at);
+                self.flame.iter_mut().for_each(|a| a.look(now, found, &moving, &mut self.desk));
+            }
+            if !hidden(&self.camera, Analytic::Smoke) {
+                let now = self.smoke_eye.look(at);
+                self.smoke.iter_mut().for_each(|a| a.look(now, found, &moving, &mut self.desk));
+            }
+        }
+        if let (Some(shares), false) = (seen.water, hidden(&self.camera, Analytic::Flood)) {
+            let now = self.water_eye.look(at);
+            self.flood.iter_mut().for_each(|a| a.look(now, shares, &mut self.desk));
+        }
+    }
+
+    /// Boxes of vehicles that drive, as of the last picture in which vehicles were looked for.
+    fn moving_vehicles(&self, at: MediaTime) -> Vec<NormBox> {
+        if self.traffic_eye.looked.is_none_or(|looked| at.since(looked) > VEHICLE_AGE_MAX) {
+            return Vec::new();
+        }
+        let moves = |m: &&crate::road::Mover| {
+            m.speed_box_lengths_per_s().is_some_and(|speed| speed >= MOVING_BOX_LENGTHS_PER_S)
+                || m.standing() < Duration::from_secs(1)
+        };
+        self.road.vehicles().filter(moves).map(|m| m.bbox).collect()
+    }
+
+    fn stop(&mut self, at: MediaTime) {
+        self.stopped_for_good = true;
+        let desk = &mut self.desk;
+        self.congestion.iter_mut().for_each(|a| a.stop(at, desk));
+        self.stopped.iter_mut().for_each(|a| a.stop(at, desk));
+        self.wrong_way.iter_mut().for_each(|a| a.stop(at, desk));
+        self.pedestrians.iter_mut().for_each(|a| a.stop(at, desk));
+        self.flame.iter_mut().for_each(|a| a.stop(at, desk));
+        self.smoke.iter_mut().for_each(|a| a.stop(at, desk));
+        self.flood.iter_mut().for_each(|a| a.stop(at, desk));
+        self.camera.stop(at, desk);
+    }
 
     /// The next thing to say, oldest first.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        self.desk.poll()
     }
 
-    /// When [`Input::Timeout`] is due if no frame comes before.
+    /// When [`Input::Timeout`] is due if no frame comes before; `None` where nothing depends on it.
     pub fn poll_timeout(&self) -> Option<MediaTime> {
-        None
+        if self.stopped_for_good { None } else { self.camera.deadline() }
     }
 
     /// What each analytic that runs says now.
     pub fn judgements(&self) -> BTreeMap<Analytic, Judgement> {
-        self.plan.analytics().iter().map(|&a| (a, Judgement::Unknown)).collect()
+        self.plan.analytics().iter().map(|&analytic| (analytic, self.judgement(analytic))).collect()
+    }
+
+    fn judgement(&self, analytic: Analytic) -> Judgement {
+        let eye = match analytic {
+            Analytic::Camera => return self.camera.judgement(),
+            Analytic::Congestion | Analytic::StoppedVehicle | Analytic::WrongWay | Analytic::Pedestrian => &self.traffic_eye,
+            Analytic::Flood => &self.water_eye,
+            Analytic::Fire => &self.flame_eye,
+            Analytic::Smoke => &self.smoke_eye,
+        };
+        let stale = eye.looked.is_none_or(|looked| self.latest.since(looked) > LOOK_AGE_MAX);
+        if stale || self.camera.is_blind(analytic, self.plan.is_drawn()) {
+            return Judgement::Unknown;
+        }
+        let said = match analytic {
+            Analytic::Congestion => self.congestion.as_ref().map(Congestion::judgement),
+            Analytic::StoppedVehicle => self.stopped.as_ref().map(StoppedVehicles::judgement),
+            Analytic::WrongWay => self.wrong_way.as_ref().map(WrongWay::judgement),
+            Analytic::Pedestrian => self.pedestrians.as_ref().map(Pedestrians::judgement),
+            Analytic::Fire => self.flame.as_ref().map(FireWatch::judgement),
+            Analytic::Smoke => self.smoke.as_ref().map(FireWatch::judgement),
+            Analytic::Flood => self.flood.as_ref().map(Flood::judgement),
+            Analytic::Camera => None,
+        };
+        said.unwrap_or(Judgement::Unknown)
+    }
+
+    /// The camera's condition, for its status.
+    pub fn condition(&self) -> Condition {
+        self.camera.condition()
     }
 
     /// What was made of everything so far.
     pub fn summary(&self) -> Summary {
-        Summary::default()
+        let of = |analytic| {
+            let figures = match analytic {
+                Analytic::Congestion => self.congestion.as_ref().map(Congestion::summary),
+                Analytic::Fire => self.flame.as_ref().map(FireWatch::summary),
+                Analytic::Smoke => self.smoke.as_ref().map(FireWatch::summary),
+                Analytic::Flood => self.flood.as_ref().map(Flood::summary),
+                Analytic::StoppedVehicle | Analytic::WrongWay | Analytic::Pedestrian | Analytic::Camera => None,
+            };
+            AnalyticSummary { state: Some(self.judgement(analytic)), ..figures.unwrap_or_default() }
+        };
+        Summary {
+            analytics: self.plan.analytics().iter().map(|&analytic| (analytic, of(analytic))).collect(),
+            events: self.desk.began().clone(),
+        }
+    }
+}
+
+impl Eye {
+    /// A look at a picture that is fit to judge.
+    fn look(&mut self, at: MediaTime) -> crate::moment::Moment {
+        self.looked = Some(at);
+        let at = self.clock.clamp(at);
+        self.clock.sight(at)
     }
 }

@@ -1,8 +1,26 @@
-//! Flame and smoke: from detections to sequences, from sequences to a confirmed event.
+//! Flame and smoke: sequences of detections in one place become a confirmed event, or turn out to be a lamp.
+//!
+//! A suspicion stays inside until enough looks in a row found something in the same place (M of N with overlap, after Pyronear) *and* it
+//! behaved like fire: it flickered or grew. What stands still for a minute is remembered as a lamp.
 
+use std::{collections::VecDeque, time::Duration};
+
+use matpho_scene::{
+    Class, Detection, MediaTime, NormBox, Polygon,
+    event::{Detail, EndReason, EventKind, Severity},
+    measurement::Judgement,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Positive, Seconds, Share};
+use crate::{
+    desk::{Desk, Open, Said, Statement, proof, stop_all},
+    io::{AnalyticSummary, Request},
+    moment::Moment,
+    road::overlap_of,
+    sequence::{Hit, Sequence},
+    units::{Positive, Seconds, Share},
+    window::Trace,
+};
 
 /// Parameters of flame or of smoke, `[analytics.fire]` and `[analytics.smoke]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,5 +73,270 @@ impl Default for FireParams {
             update_every_s: Seconds::of(15.0),
             burst_s: Seconds::of(8.0),
         }
+    }
+}
+
+/// Thresholds times this while an event goes on (Pyronear's hysteresis).
+const ONGOING_FACTOR: f32 = 0.8;
+/// The most places that are followed at once (Pyronear: 5 boxes a picture), and the most lamps remembered.
+const SEQUENCES_MAX: usize = 8;
+const CANDIDATES_MAX: usize = 5;
+const LAMPS_MAX: usize = 64;
+/// A lamp's place counts again when what is there has grown by this.
+const LAMP_GROWTH: f32 = 2.0;
+/// A lamp that has not been lit for this long is forgotten.
+const LAMP_KEPT: Duration = Duration::from_secs(6 * 3600);
+/// What lies in a moving vehicle's box by this share of its own area is its lamp, its exhaust or its paint.
+const ON_VEHICLE_SHARE: f32 = 0.6;
+/// Looks before anything is said at all.
+const LOOKS_MIN: u32 = 3;
+/// Looks without a find that an end stands on at least.
+const CLEAR_LOOKS_MIN: u32 = 3;
+/// A suspicion is dropped after this long (and [`CLEAR_LOOKS_MIN`] looks) without a find.
+const DROPPED_AFTER: Duration = Duration::from_secs(10);
+/// A burst is asked for where looks come slower than this, and at most this often.
+const BURST_GAP: Duration = Duration::from_millis(500);
+const BURST_EVERY: Duration = Duration::from_secs(60);
+/// From this share of the picture, or this growth, on it is worse.
+const FLAME_EXTREME_AREA: f32 = 0.05;
+const SMOKE_SEVERE_AREA: f32 = 0.15;
+const WORSE_GROWTH: f32 = 4.0;
+
+/// Where something steady shines.
+#[derive(Debug)]
+struct Lamp {
+    bbox: NormBox,
+    seen: Moment,
+}
+
+/// Flame or smoke of one camera.
+#[derive(Debug)]
+pub(crate) struct FireWatch {
+    kind: EventKind,
+    class: Class,
+    params: FireParams,
+    heat_sources: Vec<Polygon>,
+    sequences: Vec<Sequence>,
+    lamps: VecDeque<Lamp>,
+    looks: u32,
+    last_look: Option<Moment>,
+    look_gap: Duration,
+    burst_at: Option<MediaTime>,
+    bursting: bool,
+    open: Option<Open>,
+    area_said: f32,
+    score_max: f32,
+    score_trace: Trace,
+    area_trace: Trace,
+}
+
+impl FireWatch {
+    /// `class` is [`Class::Fire`] or [`Class::Smoke`].
+    pub fn new(class: Class, params: FireParams, heat_sources: Vec<Polygon>) -> Self {
+        let span = Duration::from_secs(120);
+        Self {
+            kind: if class == Class::Smoke { EventKind::Smoke } else { EventKind::Flame },
+            class,
+            params,
+            heat_sources,
+            sequences: Vec::new(),
+            lamps: VecDeque::new(),
+            looks: 0,
+            last_look: None,
+            look_gap: Duration::ZERO,
+            burst_at: None,
+            bursting: false,
+            open: None,
+            area_said: 0.0,
+            score_max: 0.0,
+            score_trace: Trace::new("score", span),
+            area_trace: Trace::new("area_share", span),
+        }
+    }
+
+    /// One look of the model. `moving_vehicles`: boxes of vehicles that move.
+    pub fn look(&mut self, now: Moment, found: &[Detection], moving_vehicles: &[NormBox], desk: &mut Desk) {
+        self.looks = self.looks.saturating_add(1);
+        if let Some(last) = self.last_look {
+            self.look_gap = now.since(last);
+        }
+        self.last_look = Some(now);
+        let candidates = self.candidates(found, moving_vehicles);
+        let best = candidates.iter().map(|hit| hit.score).fold(0.0, f32::max);
+        self.score_max = self.score_max.max(best);
+        self.score_trace.push(now.at, best);
+        self.follow(now, candidates);
+        self.judge(now, desk);
+        self.ask_for_burst(now, desk);
+    }
+
+    /// What of the findings may be fire.
+    fn candidates(&self, found: &[Detection], moving_vehicles: &[NormBox]) -> Vec<Hit> {
+        let factor = if self.open.is_some() { ONGOING_FACTOR } else { 1.0 };
+        let mut hits: Vec<Hit> = found
+            .iter()
+            .filter(|d| d.class == self.class && d.score.get() >= self.params.score_min.get() * factor)
+            .filter(|d| !self.heat_sources.iter().any(|zone| zone.contains(d.bbox.centre())))
+            .filter(|d| !moving_vehicles.iter().any(|v| overlap_of(d.bbox, *v) >= ON_VEHICLE_SHARE))
+            .map(|d| Hit { bbox: d.bbox, score: d.score.get() })
+            .collect();
+        hits.sort_by(|a, b| b.score.total_cmp(&a.score));
+        let mut kept: Vec<Hit> = Vec::new();
+        for hit in hits {
+            if kept.len() < CANDIDATES_MAX && !kept.iter().any(|k| k.bbox.iou(hit.bbox) > 0.5) {
+                kept.push(hit);
+            }
+        }
+        kept
+    }
+
+    /// Candidates continue sequences, light up known lamps, or begin sequences.
+    fn follow(&mut self, now: Moment, candidates: Vec<Hit>) {
+        let mut taken: Vec<Option<Hit>> = vec![None; self.sequences.len()];
+        let mut rest = Vec::new();
+        for hit in candidates {
+            let fits = |s: &Sequence| s.last.bbox.iou(hit.bbox).max(overlap_of(hit.bbox, s.last.bbox) - 0.5).max(0.0);
+            let best = (0..self.sequences.len())
+                .filter(|&i| taken[i].is_none())
+                .map(|i| (i, fits(&self.sequences[i])))
+                .filter(|(_, fit)| *fit >= self.params.iou_min.get())
+                .max_by(|a, b| a.1.total_cmp(&b.1));
+            match best {
+                Some((i, _)) => taken[i] = Some(hit),
+                None => rest.push(hit),
+            }
+        }
+        for (sequence, hit) in self.sequences.iter_mut().zip(taken) {
+            sequence.look(now, hit);
+        }
+        self.lamps.retain(|lamp| now.since(lamp.seen) <= LAMP_KEPT);
+        for hit in rest {
+            let lamp = self.lamps.iter_mut().find(|lamp| lamp.bbox.iou(hit.bbox) >= 0.2 || overlap_of(hit.bbox, lamp.bbox) > 0.6);
+            match lamp {
+                Some(lamp) if hit.bbox.area() < LAMP_GROWTH * lamp.bbox.area() => lamp.seen = now,
+                Some(_) | None if hit.bbox.area() > self.params.area_share_max.get() => {}
+                Some(_) | None if self.sequences.len() < SEQUENCES_MAX => self.sequences.push(Sequence::new(now, hit)),
+                Some(_) | None => {}
+            }
+        }
+    }
+
+    fn judge(&mut self, now: Moment, desk: &mut Desk) {
+        let params = &self.params;
+        let ongoing = self.open.is_some();
+        for sequence in &mut self.sequences {
+            sequence.confirm(params, self.class, ongoing);
+        }
+        let (lamps, rest): (Vec<Sequence>, Vec<Sequence>) = self
+            .sequences
+            .drain(..)
+            .partition(|s| !s.confirmed && !s.was_lively && now.since(s.first) >= params.static_after_s.span());
+        for lamp in lamps {
+            self.lamps.push_back(Lamp { bbox: lamp.last.bbox, seen: now });
+            if self.lamps.len() > LAMPS_MAX {
+                self.lamps.pop_front();
+            }
+        }
+        self.sequences = rest;
+        self.sequences.retain(|s| {
+            let gone_after = if s.confirmed { params.clear_after_s.span() } else { DROPPED_AFTER };
+            s.misses < CLEAR_LOOKS_MIN || now.since(s.last_hit) < gone_after
+        });
+
+        let confirmed: Vec<&Sequence> = self.sequences.iter().filter(|s| s.confirmed).collect();
+        let area: f32 = confirmed.iter().map(|s| s.last.bbox.area()).sum::<f32>().min(1.0);
+        self.area_trace.push(now.at, area);
+        self.open = match (self.open.take(), confirmed.iter().map(|s| s.first).min_by_key(|m| m.watched)) {
+            (None, None) => None,
+            (None, Some(first)) => {
+                self.area_said = area;
+                Some(desk.begin(self.kind, None, first.at, self.statement(now, &confirmed, area)))
+            }
+            (Some(mut open), Some(_)) => {
+                // Nothing new is known while it is out of sight for a moment.
+                if confirmed.iter().any(|s| s.last_hit == now) {
+                    let doubled = area >= 2.0 * self.area_said;
+                    let statement = self.statement(now, &confirmed, area);
+                    if desk.restate(&mut open, statement, doubled, self.params.update_every_s.span()) == Said::Yes {
+                        self.area_said = area;
+                    }
+                }
+                Some(open)
+            }
+            (Some(open), None) => {
+                desk.end(open, now.at, EndReason::Cleared);
+                None
+            }
+        };
+    }
+
+    fn statement(&self, now: Moment, confirmed: &[&Sequence], area: f32) -> Statement {
+        let p = &self.params;
+        let growth = confirmed.iter().map(|s| s.growth()).fold(0.0, f32::max);
+        let severity = match self.class {
+            Class::Smoke if area >= SMOKE_SEVERE_AREA || growth >= WORSE_GROWTH => Severity::Severe,
+            Class::Smoke => Severity::Moderate,
+            _ if area >= FLAME_EXTREME_AREA || growth >= WORSE_GROWTH => Severity::Extreme,
+            _ => Severity::Severe,
+        };
+        Statement {
+            at: now.at,
+            severity,
+            confidence: confirmed.iter().map(|s| s.confidence()).fold(0.0, f32::max),
+            region: confirmed.iter().map(|s| s.last.bbox).reduce(NormBox::union),
+            detail: Detail::Fire { area_share: area, growth },
+            proof: proof(
+                "found in one place in most looks of a window, with a mean score above the threshold, and flickering or growing",
+                &[
+                    ("score_min", f64::from(p.score_min)),
+                    ("score_mean_min", f64::from(p.score_mean_min)),
+                    ("hits_min", f64::from(p.hits_min)),
+                    ("hits_share_min", f64::from(p.hits_share)),
+                    ("confirm_after_s", p.confirm_after_s.get()),
+                    ("flicker_min", f64::from(p.flicker_min)),
+                    ("growth_min", f64::from(p.growth_min)),
+                ],
+                &[&self.score_trace, &self.area_trace],
+                false,
+            ),
+        }
+    }
+
+    /// A suspicion at a low frame rate is worth some seconds of every frame.
+    fn ask_for_burst(&mut self, now: Moment, desk: &mut Desk) {
+        let suspected = self.open.is_none() && self.sequences.iter().any(|s| s.hits >= 2);
+        let rested = self.burst_at.is_none_or(|at| now.at.since(at) >= BURST_EVERY);
+        let running = self.bursting && self.burst_at.is_some_and(|at| now.at.since(at) < self.params.burst_s.span());
+        self.bursting = match (running, suspected) {
+            (true, true) => true,
+            (true, false) => {
+                desk.request(Request::ReleaseBurst);
+                false
+            }
+            (false, true) if rested && self.look_gap >= BURST_GAP => {
+                self.burst_at = Some(now.at);
+                desk.request(Request::BurstFullRate { at_most: self.params.burst_s.span() });
+                true
+            }
+            (false, true | false) => false,
+        };
+    }
+
+    pub fn stop(&mut self, at: MediaTime, desk: &mut Desk) {
+        stop_all(desk, at, self.open.take());
+    }
+
+    pub fn judgement(&self) -> Judgement {
+        let suspected = self.sequences.iter().any(|s| s.hits >= 2);
+        match (self.looks >= LOOKS_MIN, self.open.is_some(), suspected) {
+            (_, true, _) => Judgement::Present,
+            (_, false, true) => Judgement::Suspected,
+            (true, false, false) => Judgement::Clear,
+            (false, false, false) => Judgement::Unknown,
+        }
+    }
+
+    pub fn summary(&self) -> AnalyticSummary {
+        AnalyticSummary { score_max: (self.looks > 0).then_some(self.score_max), ..AnalyticSummary::default() }
     }
 }

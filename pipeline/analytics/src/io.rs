@@ -85,6 +85,26 @@ pub enum Request {
     ReleaseBurst,
 }
 
+/// A camera's condition, for its status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// No picture yet, and no word why.
+    Starting,
+    /// Fresh pictures, fit to judge.
+    Live,
+    /// Pictures are late.
+    Stale,
+    /// No pictures.
+    Lost {
+        /// Why, in words.
+        reason: String,
+    },
+    /// Pictures, not fit to judge: `camera.frozen`, `camera.dark`, `camera.covered` or `camera.blurred`.
+    Blind(EventKind),
+    /// It looks elsewhere than when its zones were drawn.
+    Moved,
+}
+
 /// What the analytics of a camera made of their input so far.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Summary {

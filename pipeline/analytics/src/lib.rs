@@ -57,8 +57,18 @@ pub mod stopped_vehicle;
 pub mod units;
 pub mod wrong_way;
 
+mod carriageway;
+mod desk;
 mod engine;
+mod flow;
+mod hysteresis;
+mod lost;
+mod moment;
+mod road;
+mod sequence;
+mod volume;
+mod window;
 
 pub use engine::CameraAnalytics;
-pub use io::{AnalyticSummary, Input, Observation, Output, Request, StreamState, Summary};
+pub use io::{AnalyticSummary, Condition, Input, Observation, Output, Request, StreamState, Summary};
 pub use plan::{Analytic, CameraPlan, Params, PcuWeights, PlanError, Purpose, Zone};

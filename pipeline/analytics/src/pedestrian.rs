@@ -1,8 +1,23 @@
-//! A person on foot on the carriageway.
+//! A person on foot on the carriageway: neither rider nor passenger, and there for longer than a step off the kerb.
 
+use std::time::Duration;
+
+use matpho_scene::{
+    Class, MediaTime,
+    event::{Detail, EndReason, EventKind, Severity},
+    measurement::Judgement,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Seconds, Share};
+use crate::{
+    carriageway::Carriageway,
+    desk::{Desk, Open, Statement, proof, stop_all},
+    moment::Moment,
+    plan::Zone,
+    road::{Mover, Road},
+    units::{Seconds, Share},
+    window::Trace,
+};
 
 /// Parameters of pedestrians, `[analytics.pedestrian]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,5 +41,144 @@ impl Default for PedestrianParams {
             rider_overlap: Share::of(0.25),
             gone_after_s: Seconds::of(5.0),
         }
+    }
+}
+
+/// A detection must have lasted, and more pictures must speak against a rider than for one.
+const HITS_MIN: u32 = 3;
+const RIDER_VOTES_AGAINST_MIN: i32 = 2;
+/// Faster than this, in lengths of its own box (some 0.9 m), is no walker, even where the two-wheeler itself was not found.
+const WALK_BOX_LENGTHS_PER_S_MAX: f32 = 4.0;
+/// A person who was out of the zone or out of sight for this long starts anew.
+const AWAY_AFTER: Duration = Duration::from_secs(2);
+/// Where no zone is drawn: so many vehicles must have driven just there.
+const UNDRAWN_ROAD_TRACKS_MIN: u32 = 5;
+/// An event is updated at most this often.
+const UPDATE_EVERY: Duration = Duration::from_secs(30);
+
+/// A person in the zone.
+#[derive(Debug)]
+struct Walker {
+    serial: u64,
+    since: Moment,
+    last_inside: Moment,
+}
+
+/// One event per carriageway: a procession is not a hundred of them.
+#[derive(Debug)]
+struct Lane {
+    carriageway: Carriageway,
+    walkers: Vec<Walker>,
+    /// When somebody last was there for long enough.
+    last_present: Moment,
+    trace: Trace,
+    open: Option<Open>,
+    looked: bool,
+}
+
+impl Lane {
+    fn walks_here(&self, m: &Mover, road: &Road) -> bool {
+        let foot = m.here().foot;
+        m.class == Class::Person
+            && m.hits >= HITS_MIN
+            && m.rider_votes <= -RIDER_VOTES_AGAINST_MIN
+            && m.speed_box_lengths_per_s().is_none_or(|speed| speed <= WALK_BOX_LENGTHS_PER_S_MAX)
+            && self.carriageway.zone().polygon.contains(foot)
+            && (self.carriageway.is_drawn() || road.flow.at(foot).tracks >= UNDRAWN_ROAD_TRACKS_MIN)
+    }
+
+    fn look(&mut self, road: &Road, params: &PedestrianParams, desk: &mut Desk) {
+        let now = road.now();
+        self.looked = true;
+        let inside: Vec<&Mover> = road.present().filter(|m| m.seen == now && self.walks_here(m, road)).collect();
+        for person in &inside {
+            match self.walkers.iter_mut().find(|w| w.serial == person.serial) {
+                Some(walker) => walker.last_inside = now,
+                None => self.walkers.push(Walker { serial: person.serial, since: now, last_inside: now }),
+            }
+        }
+        self.walkers.retain(|w| now.since(w.last_inside) < AWAY_AFTER);
+        let after = if self.carriageway.is_drawn() { params.after_s } else { params.undrawn_after_s };
+        let longest = self.walkers.iter().filter(|w| w.last_inside == now).min_by_key(|w| w.since.watched);
+        let due = longest.filter(|w| now.since(w.since) >= after.span());
+        let seen = longest.and_then(|w| Some((w.since, inside.iter().find(|m| m.serial == w.serial)?)));
+        self.trace.push(now.at, inside.len() as f32);
+        self.open = match (self.open.take(), due.is_some(), seen) {
+            (None, true, Some((since, person))) => {
+                self.last_present = now;
+                let statement = self.statement(person, now, since, after);
+                Some(desk.begin(EventKind::Pedestrian, Some(self.carriageway.zone().id.clone()), since.at, statement))
+            }
+            (None, true | false, Some(_) | None) => None,
+            (Some(mut open), true | false, Some((since, person))) => {
+                self.last_present = now;
+                let statement = self.statement(person, now, since, after);
+                desk.restate(&mut open, statement, false, UPDATE_EVERY);
+                Some(open)
+            }
+            (Some(open), true | false, None) if now.since(self.last_present) >= params.gone_after_s.span() => {
+                desk.end(open, now.at, EndReason::Cleared);
+                None
+            }
+            (Some(open), true | false, None) => Some(open),
+        };
+    }
+
+    fn statement(&self, person: &Mover, now: Moment, since: Moment, after: Seconds) -> Statement {
+        Statement {
+            at: now.at,
+            severity: Severity::Moderate,
+            confidence: 0.8,
+            region: Some(person.bbox),
+            detail: Detail::Vehicle { track: person.id, class: person.class, duration_s: now.secs_since(since) },
+            proof: proof(
+                "a person's foot stays on the carriageway, and no two-wheeler is under them",
+                &[("after_s", after.get()), ("walk_box_lengths_per_s_max", f64::from(WALK_BOX_LENGTHS_PER_S_MAX))],
+                &[&self.trace],
+                false,
+            ),
+        }
+    }
+}
+
+/// Pedestrians in all carriageways of a camera.
+#[derive(Debug)]
+pub(crate) struct Pedestrians {
+    params: PedestrianParams,
+    lanes: Vec<Lane>,
+}
+
+impl Pedestrians {
+    pub fn new<'a>(params: PedestrianParams, zones: impl Iterator<Item = &'a Zone>) -> Self {
+        let lane = |zone| Lane {
+            carriageway: Carriageway::new(zone),
+            walkers: Vec::new(),
+            last_present: Moment::default(),
+            trace: Trace::new("people_on_carriageway", Duration::from_secs(120)),
+            open: None,
+            looked: false,
+        };
+        Self { params, lanes: zones.map(lane).collect() }
+    }
+
+    /// The tracks of a picture are in `road`.
+    pub fn look(&mut self, road: &Road, desk: &mut Desk) {
+        for lane in &mut self.lanes {
+            lane.look(road, &self.params, desk);
+        }
+    }
+
+    pub fn stop(&mut self, at: MediaTime, desk: &mut Desk) {
+        for lane in &mut self.lanes {
+            stop_all(desk, at, lane.open.take());
+        }
+    }
+
+    pub fn judgement(&self) -> Judgement {
+        crate::congestion::worst(self.lanes.iter().map(|lane| match (lane.looked, &lane.open) {
+            (_, Some(_)) => Judgement::Present,
+            (true, None) => Judgement::Clear,
+            (false, None) => Judgement::Unknown,
+        }))
     }
 }

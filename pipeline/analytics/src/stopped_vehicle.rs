@@ -1,8 +1,26 @@
-//! A vehicle that stands while others move.
+//! A vehicle that stands while others move, quiet inside a queue and armed again when the queue dissolves.
+//!
+//! That others *pass* it is the sign: at a red light nobody does. What stands ahead of it, or most of what is beside it, makes a queue;
+//! those stuck behind it do not.
 
+use std::{collections::BTreeSet, time::Duration};
+
+use matpho_scene::{
+    MediaTime,
+    event::{Detail, EndReason, EventKind, Severity},
+    measurement::Judgement,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Positive, Seconds, Share};
+use crate::{
+    carriageway::Carriageway,
+    desk::{Desk, Open, Statement, proof, stop_all},
+    moment::Moment,
+    plan::Zone,
+    road::{Mover, Road, Step, distance},
+    units::{Positive, Seconds, Share},
+    window::Trace,
+};
 
 /// Parameters of stopped vehicles, `[analytics.stopped_vehicle]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,5 +57,240 @@ impl Default for StoppedVehicleParams {
             gone_after_s: Seconds::of(10.0),
             update_every_s: Seconds::of(60.0),
         }
+    }
+}
+
+/// It is looked at closer after standing this long.
+const CASE_AFTER: Duration = Duration::from_secs(2);
+/// Neighbours are those within so many of its box lengths; its own lane is so wide to either side; what is ahead of it and near.
+const NEAR_BOX_LENGTHS: f32 = 8.0;
+const LANE_BOX_LENGTHS: f32 = 1.2;
+const AHEAD_BOX_LENGTHS: f32 = 4.0;
+/// Whoever was this far behind and gets this far ahead has passed it.
+const BEHIND_BOX_LENGTHS: f32 = 0.3;
+const PAST_BOX_LENGTHS: f32 = 0.5;
+/// An announced vehicle drove on when it is this far from where it stood.
+const DROVE_ON_BOX_LENGTHS: f32 = 1.0;
+/// Where no zone is drawn, it must stand where so many others have driven: a kerb is no carriageway.
+const UNDRAWN_ROAD_TRACKS_MIN: u32 = 4;
+/// The most vehicles that are remembered around one.
+const NEIGHBOURS_MAX: usize = 64;
+
+/// A vehicle that stands.
+#[derive(Debug)]
+struct Case {
+    serial: u64,
+    place: Step,
+    since: Moment,
+    heading: Option<(f32, f32)>,
+    queued_at: Option<Moment>,
+    behind: BTreeSet<u64>,
+    passed: BTreeSet<u64>,
+    trace: Trace,
+    open: Option<Open>,
+}
+
+/// What is around a standing vehicle.
+struct Around {
+    queue: bool,
+    /// Someone else is near.
+    company: bool,
+}
+
+impl Case {
+    fn new(mover: &Mover, zone_heading: Option<(f32, f32)>) -> Self {
+        Self {
+            serial: mover.serial,
+            place: mover.here(),
+            since: mover.stands_since(),
+            heading: zone_heading.or_else(|| mover.heading()),
+            queued_at: None,
+            behind: BTreeSet::new(),
+            passed: BTreeSet::new(),
+            trace: Trace::new("stands_s", Duration::from_secs(300)),
+            open: None,
+        }
+    }
+
+    /// Looks at the others: who stands, who passes.
+    fn look_around<'a>(&mut self, others: impl Iterator<Item = &'a Mover>, queue_share: f32) -> Around {
+        let (mut near, mut standing, mut ahead) = (0u32, 0u32, false);
+        for other in others.filter(|m| m.serial != self.serial) {
+            let there = other.here();
+            if distance(self.place, there) > NEAR_BOX_LENGTHS * self.place.length {
+                continue;
+            }
+            let stands = other.standing() >= CASE_AFTER;
+            let (dx, dy) = ((there.x - self.place.x) / self.place.length, (there.y - self.place.y) / self.place.length);
+            let Some((hx, hy)) = self.heading else {
+                near += 1;
+                standing += u32::from(stands);
+                continue;
+            };
+            let (along, aside) = (dx * hx + dy * hy, (dx * hy - dy * hx).abs());
+            let in_lane = aside < LANE_BOX_LENGTHS;
+            if stands && in_lane && along < 0.0 {
+                continue; // Stuck behind it.
+            }
+            near += 1;
+            standing += u32::from(stands);
+            ahead |= stands && in_lane && (0.0..AHEAD_BOX_LENGTHS).contains(&along);
+            if along < -BEHIND_BOX_LENGTHS && self.behind.len() < NEIGHBOURS_MAX {
+                self.behind.insert(other.serial);
+            }
+            if along > PAST_BOX_LENGTHS && self.behind.remove(&other.serial) {
+                self.passed.insert(other.serial);
+            }
+        }
+        let most = near >= 2 && standing as f32 >= queue_share * near as f32 && standing >= 2;
+        Around { queue: ahead || most, company: near > 0 }
+    }
+}
+
+/// Stopped vehicles of one carriageway.
+#[derive(Debug)]
+struct Lane {
+    carriageway: Carriageway,
+    cases: Vec<Case>,
+    looked: bool,
+}
+
+impl Lane {
+    fn look(&mut self, road: &Road, aspect: f32, params: &StoppedVehicleParams, desk: &mut Desk) {
+        let now = road.now();
+        self.looked = true;
+        let zone_heading = self.carriageway.zone().direction.map(|d| {
+            let (dx, dy) = d.unit();
+            let length = (dx * aspect).hypot(dy);
+            (dx * aspect / length, dy / length)
+        });
+        for mover in road.vehicles().filter(|m| m.standing() >= CASE_AFTER && self.carriageway.holds(m, road)) {
+            if !self.cases.iter().any(|case| case.serial == mover.serial) {
+                self.cases.push(Case::new(mover, zone_heading));
+            }
+        }
+        let carriageway = &self.carriageway;
+        self.cases.retain_mut(|case| match road.get(case.serial) {
+            Some(mover) if now.since(mover.seen) < params.gone_after_s.span() => {
+                let drove_on = distance(case.place, mover.here()) > DROVE_ON_BOX_LENGTHS * case.place.length;
+                if drove_on || (case.open.is_none() && mover.standing() < CASE_AFTER) {
+                    end(case.open.take(), now, desk);
+                    return false;
+                }
+                case.since = case.since.earlier(mover.stands_since());
+                let near = road.vehicles().filter(|m| carriageway.zone().polygon.contains(m.here().foot));
+                let around = case.look_around(near, params.queue_share.get());
+                step(case, mover, &around, carriageway, road, params, desk);
+                true
+            }
+            Some(_) | None => {
+                end(case.open.take(), now, desk);
+                false
+            }
+        });
+    }
+}
+
+fn end(open: Option<Open>, now: Moment, desk: &mut Desk) {
+    if let Some(open) = open {
+        desk.end(open, now.at, EndReason::Cleared);
+    }
+}
+
+/// One look at one standing vehicle.
+fn step(
+    case: &mut Case,
+    mover: &Mover,
+    around: &Around,
+    carriageway: &Carriageway,
+    road: &Road,
+    params: &StoppedVehicleParams,
+    desk: &mut Desk,
+) {
+    let now = road.now();
+    if around.queue {
+        case.queued_at = Some(now);
+        case.passed.clear();
+    }
+    let stood = now.since(case.since);
+    let free = case.queued_at.map_or(stood, |queued| now.since(queued).saturating_sub(params.queue_over_s.span()));
+    let unqueued = stood.min(free);
+    let cycle = carriageway.zone().signal_cycle_s.map_or(Duration::ZERO, Seconds::span);
+    let passed = case.passed.len() >= params.passed_by_min as usize;
+    let (quick, slow) = (params.after_s.span() + cycle, params.alone_after_s.span() + cycle);
+    // Whoever was never seen to drive may have stood there before anybody watched: parked, unless it lies on a drawn carriageway.
+    let due = match (carriageway.is_drawn(), mover.arrived, passed) {
+        (true | false, true, true) => unqueued >= quick,
+        (true, true, false) => unqueued >= slow && !around.company,
+        (true, false, true) => unqueued >= slow,
+        (true, false, false) | (false, true, false) | (false, false, true | false) => false,
+    };
+    let on_road = carriageway.is_drawn() || road.flow.at(mover.here().foot).tracks >= UNDRAWN_ROAD_TRACKS_MIN;
+    case.trace.push(now.at, stood.as_secs_f32());
+    let statement = |case: &Case| Statement {
+        at: now.at,
+        severity: Severity::Moderate,
+        confidence: (0.7 + 0.05 * case.passed.len() as f32).min(0.95),
+        region: Some(mover.bbox),
+        detail: Detail::Vehicle { track: mover.id, class: mover.class, duration_s: stood.as_secs_f32() },
+        proof: proof(
+            "a vehicle stands within half its box's length while others pass it, and no queue stands ahead of or beside it",
+            &[
+                ("after_s", quick.as_secs_f64()),
+                ("alone_after_s", slow.as_secs_f64()),
+                ("passed_by_min", f64::from(params.passed_by_min)),
+                ("queue_share_max", f64::from(params.queue_share)),
+            ],
+            &[&case.trace],
+            false,
+        ),
+    };
+    case.open = match (case.open.take(), due && on_road && !around.queue) {
+        (None, false) => None,
+        (None, true) => {
+            let zone = Some(carriageway.zone().id.clone());
+            Some(desk.begin(EventKind::StoppedVehicle, zone, case.since.at, statement(case)))
+        }
+        (Some(mut open), true | false) => {
+            desk.restate(&mut open, statement(case), false, params.update_every_s.span());
+            Some(open)
+        }
+    };
+}
+
+/// Stopped vehicles in all carriageways of a camera.
+#[derive(Debug)]
+pub(crate) struct StoppedVehicles {
+    params: StoppedVehicleParams,
+    lanes: Vec<Lane>,
+}
+
+impl StoppedVehicles {
+    pub fn new<'a>(params: StoppedVehicleParams, zones: impl Iterator<Item = &'a Zone>) -> Self {
+        let lane = |zone| Lane { carriageway: Carriageway::new(zone), cases: Vec::new(), looked: false };
+        Self { params, lanes: zones.map(lane).collect() }
+    }
+
+    /// The tracks of a picture are in `road`.
+    pub fn look(&mut self, road: &Road, aspect: f32, desk: &mut Desk) {
+        for lane in &mut self.lanes {
+            lane.look(road, aspect, &self.params, desk);
+        }
+    }
+
+    pub fn stop(&mut self, at: MediaTime, desk: &mut Desk) {
+        for case in self.lanes.iter_mut().flat_map(|lane| &mut lane.cases) {
+            stop_all(desk, at, case.open.take());
+        }
+    }
+
+    pub fn judgement(&self) -> Judgement {
+        crate::congestion::worst(self.lanes.iter().map(|lane| {
+            match (lane.looked, lane.cases.iter().any(|case| case.open.is_some())) {
+                (false, _) => Judgement::Unknown,
+                (true, true) => Judgement::Present,
+                (true, false) => Judgement::Clear,
+            }
+        }))
     }
 }

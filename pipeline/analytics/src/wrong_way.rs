@@ -1,8 +1,24 @@
-//! A vehicle that goes against the direction of its carriageway.
+//! A vehicle that goes against the direction of its carriageway: the drawn one, or where none is drawn, that in which nearly all
+//! others go.
 
+use std::time::Duration;
+
+use matpho_scene::{
+    MediaTime,
+    event::{Detail, EndReason, EventKind, Severity},
+    measurement::Judgement,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Positive, Seconds, Share};
+use crate::{
+    carriageway::Carriageway,
+    desk::{Desk, Open, Statement, proof, stop_all},
+    moment::Moment,
+    plan::Zone,
+    road::{Mover, Road, Step},
+    units::{Positive, Seconds, Share},
+    window::Trace,
+};
 
 /// Parameters of wrong-way driving, `[analytics.wrong_way]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,5 +51,189 @@ impl Default for WrongWayParams {
             learn_coherence: Share::of(0.9),
             gone_after_s: Seconds::of(3.0),
         }
+    }
+}
+
+/// Steps shorter than this, in box lengths, are jitter.
+const STEP_BOX_LENGTHS_MIN: f32 = 0.05;
+/// The way gone against the direction is at least this part of all the way gone: 45 degrees off is no wrong way.
+const AGAINST_PART_MIN: f32 = 0.7;
+/// An event is updated at most this often.
+const UPDATE_EVERY: Duration = Duration::from_secs(30);
+
+/// What a path looks like against the direction of its places.
+#[derive(Debug, Clone, Copy, Default)]
+struct Against {
+    /// Steps whose place has a known direction.
+    steps: u32,
+    opposing: u32,
+    /// Way along the direction, in box lengths; negative against it.
+    along: f32,
+    gone: f32,
+    /// From its first known place to its last, in metres on the road.
+    metres: Option<f32>,
+}
+
+/// A vehicle that goes the wrong way.
+#[derive(Debug)]
+struct Case {
+    serial: u64,
+    began: Moment,
+    trace: Trace,
+    open: Open,
+}
+
+#[derive(Debug)]
+struct Lane {
+    carriageway: Carriageway,
+    cases: Vec<Case>,
+    /// Whether any place's direction is known.
+    knows: bool,
+}
+
+impl Lane {
+    /// The direction that holds at a place, as a unit vector in picture heights.
+    fn direction_at(&self, step: Step, road: &Road, aspect: f32, params: &WrongWayParams) -> Option<(f32, f32)> {
+        let unit = |dx: f32, dy: f32| {
+            let length = dx.hypot(dy);
+            (length > 0.0).then(|| (dx / length, dy / length))
+        };
+        match self.carriageway.zone().direction {
+            Some(direction) => {
+                let (dx, dy) = direction.unit();
+                unit(dx * aspect, dy)
+            }
+            None => {
+                let flow = road.flow.at(step.foot);
+                let known = flow.tracks >= params.learn_tracks_min && flow.coherence() >= params.learn_coherence.get();
+                known.then(|| unit(flow.dx, flow.dy))?
+            }
+        }
+    }
+
+    fn against(&self, mover: &Mover, road: &Road, aspect: f32, params: &WrongWayParams) -> Against {
+        let mut sum = Against::default();
+        let mut first_known = None;
+        let steps: Vec<&Step> = mover.path().filter(|s| self.carriageway.zone().polygon.contains(s.foot)).collect();
+        for pair in steps.windows(2) {
+            let (dx, dy) = ((pair[1].x - pair[0].x) / pair[1].length, (pair[1].y - pair[0].y) / pair[1].length);
+            let length = dx.hypot(dy);
+            if length < STEP_BOX_LENGTHS_MIN {
+                continue;
+            }
+            let Some((ux, uy)) = self.direction_at(*pair[0], road, aspect, params) else { continue };
+            first_known.get_or_insert(*pair[0]);
+            let along = dx * ux + dy * uy;
+            sum.steps += 1;
+            sum.opposing += u32::from(along < 0.0);
+            sum.along += along;
+            sum.gone += length;
+        }
+        sum.metres =
+            self.carriageway.zone().ground.zip(first_known).and_then(|(plane, first)| {
+                Some(plane.to_ground(first.foot)?.distance_m(plane.to_ground(mover.here().foot)?) as f32)
+            });
+        sum
+    }
+
+    fn look(&mut self, road: &Road, aspect: f32, params: &WrongWayParams, desk: &mut Desk) {
+        let now = road.now();
+        for mover in road.vehicles().filter(|m| m.seen == now && m.hits >= params.frames_min) {
+            let sum = self.against(mover, road, aspect, params);
+            self.knows |= sum.steps > 0;
+            let far = match sum.metres {
+                Some(metres) => metres >= params.distance_m.get(),
+                None => -sum.along >= params.distance_box_lengths.get(),
+            };
+            let wrong = far
+                && sum.steps + 1 >= params.frames_min
+                && sum.opposing as f32 >= params.opposing_share.get() * sum.steps as f32
+                && -sum.along >= AGAINST_PART_MIN * sum.gone;
+            let back_on_course = sum.along > 0.0 && sum.opposing * 2 < sum.steps;
+            match (self.cases.iter().position(|case| case.serial == mover.serial), wrong) {
+                (None, false) => {}
+                (None, true) => {
+                    let began = mover.path().next().map_or(now, |step| step.when);
+                    let mut trace = Trace::new("along_box_lengths", Duration::from_secs(60));
+                    trace.push(now.at, sum.along);
+                    let statement = statement(mover, now, began, &sum, &trace, params);
+                    let open = desk.begin(EventKind::WrongWay, Some(self.carriageway.zone().id.clone()), began.at, statement);
+                    self.cases.push(Case { serial: mover.serial, began, trace, open });
+                }
+                (Some(index), false) if back_on_course => {
+                    let case = self.cases.remove(index);
+                    desk.end(case.open, now.at, EndReason::Cleared);
+                }
+                (Some(index), true | false) => {
+                    let case = &mut self.cases[index];
+                    case.trace.push(now.at, sum.along);
+                    let statement = statement(mover, now, case.began, &sum, &case.trace, params);
+                    desk.restate(&mut case.open, statement, false, UPDATE_EVERY);
+                }
+            }
+        }
+        let gone = |case: &Case| road.get(case.serial).is_none_or(|m| now.since(m.seen) >= params.gone_after_s.span());
+        let (over, going): (Vec<Case>, Vec<Case>) = self.cases.drain(..).partition(gone);
+        self.cases = going;
+        for case in over {
+            desk.end(case.open, now.at, EndReason::Cleared);
+        }
+    }
+}
+
+fn statement(mover: &Mover, now: Moment, began: Moment, sum: &Against, trace: &Trace, params: &WrongWayParams) -> Statement {
+    Statement {
+        at: now.at,
+        severity: Severity::Severe,
+        confidence: (0.5 + 0.45 * sum.opposing as f32 / sum.steps.max(1) as f32).min(0.95),
+        region: Some(mover.bbox),
+        detail: Detail::Vehicle { track: mover.id, class: mover.class, duration_s: now.secs_since(began) },
+        proof: proof(
+            "most steps of its track lead against the direction of its places, far enough to be no reversing",
+            &[
+                ("distance_box_lengths", f64::from(params.distance_box_lengths)),
+                ("distance_m", f64::from(params.distance_m)),
+                ("opposing_share_min", f64::from(params.opposing_share)),
+                ("frames_min", f64::from(params.frames_min)),
+            ],
+            &[trace],
+            sum.metres.is_some(),
+        ),
+    }
+}
+
+/// Wrong-way driving in all carriageways of a camera.
+#[derive(Debug)]
+pub(crate) struct WrongWay {
+    params: WrongWayParams,
+    lanes: Vec<Lane>,
+}
+
+impl WrongWay {
+    pub fn new<'a>(params: WrongWayParams, zones: impl Iterator<Item = &'a Zone>) -> Self {
+        let lane = |zone: &Zone| Lane { knows: zone.direction.is_some(), carriageway: Carriageway::new(zone), cases: Vec::new() };
+        Self { params, lanes: zones.map(lane).collect() }
+    }
+
+    /// The tracks of a picture are in `road`.
+    pub fn look(&mut self, road: &Road, aspect: f32, desk: &mut Desk) {
+        for lane in &mut self.lanes {
+            lane.look(road, aspect, &self.params, desk);
+        }
+    }
+
+    pub fn stop(&mut self, at: MediaTime, desk: &mut Desk) {
+        for lane in &mut self.lanes {
+            stop_all(desk, at, lane.cases.drain(..).map(|case| case.open));
+        }
+    }
+
+    /// Unknown where no direction is drawn and none is learned yet.
+    pub fn judgement(&self) -> Judgement {
+        crate::congestion::worst(self.lanes.iter().map(|lane| match (lane.knows, lane.cases.is_empty()) {
+            (_, false) => Judgement::Present,
+            (true, true) => Judgement::Clear,
+            (false, true) => Judgement::Unknown,
+        }))
     }
 }

@@ -1,0 +1,197 @@
+//! One carriageway in one picture: who is in it, how much of it is covered, how much of its traffic stands.
+
+use matpho_scene::{GroundPlane, GroundPoint, NormBox, NormPoint};
+
+use crate::{
+    plan::{PcuWeights, Purpose, Zone},
+    road::{Mover, Road},
+};
+
+/// Points across and down at which coverage is looked up.
+const COLUMNS: usize = 96;
+const ROWS: usize = 54;
+/// Where no zone is drawn, a place is road once so many vehicles have driven through it.
+const ROAD_TRACKS_MIN: u32 = 2;
+/// Width of a lane where the number of lanes follows from the ground plane (Vietnam: 3.0 to 3.75 m by class of road).
+const LANE_WIDTH_M: f64 = 3.5;
+/// Standing vehicles further apart than this are not one queue; length of the last one.
+const QUEUE_GAP_M: f64 = 15.0;
+const QUEUE_VEHICLE_M: f64 = 4.5;
+
+/// A zone with what follows from its set-up.
+#[derive(Debug)]
+pub(crate) struct Carriageway {
+    zone: Zone,
+    km_lanes: Option<f32>,
+    /// Along the road, on the ground.
+    axis: Option<(f64, f64)>,
+    /// The points of each row that lie in the zone, by which coverage is looked up.
+    rows: Vec<Vec<NormPoint>>,
+}
+
+/// What one picture shows of a carriageway.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Snapshot {
+    pub vehicles: u32,
+    pub pcu: f32,
+    /// Vehicles that stand or crawl.
+    pub stopped: u32,
+    pub occupancy: f32,
+    pub speed_kmh_sum: f32,
+    pub speeds: u32,
+    pub queue_m: Option<f32>,
+    /// Around its vehicles.
+    pub region: Option<NormBox>,
+}
+
+impl Carriageway {
+    pub fn new(zone: &Zone) -> Self {
+        let ground = zone.ground.and_then(|plane| GroundExtent::new(zone, &plane));
+        let length_m = zone.length_m.map(|m| f64::from(m.get())).or(ground.as_ref().map(|g| g.length_m));
+        let lanes = zone.lanes.map(|n| f64::from(n.get())).or(ground.as_ref().map(|g| g.lanes));
+        let km_lanes = length_m.zip(lanes).map(|(m, lanes)| (m / 1000.0 * lanes) as f32);
+        let point = |column: usize, row: usize| {
+            NormPoint::clamped((column as f32 + 0.5) / COLUMNS as f32, (row as f32 + 0.5) / ROWS as f32)
+        };
+        let row = |row| (0..COLUMNS).map(|column| point(column, row)).filter(|p| zone.polygon.contains(*p)).collect();
+        Self { zone: zone.clone(), km_lanes, axis: ground.map(|g| g.axis), rows: (0..ROWS).map(row).collect() }
+    }
+
+    pub fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    /// Kilometres times lanes; `None` without calibration.
+    pub fn km_lanes(&self) -> Option<f32> {
+        self.km_lanes
+    }
+
+    /// Whether distances on the road are known.
+    pub fn is_measured(&self) -> bool {
+        self.axis.is_some()
+    }
+
+    /// Bounds of the zone; `None` where none was drawn.
+    pub fn drawn_bounds(&self) -> Option<NormBox> {
+        self.is_drawn().then(|| self.zone.polygon.bounds())
+    }
+
+    pub fn is_drawn(&self) -> bool {
+        self.zone.purpose != Purpose::WholePicture
+    }
+
+    /// Whether a point is road: inside the zone and, where none was drawn, driven through.
+    pub fn is_road(&self, p: NormPoint, road: &Road) -> bool {
+        self.zone.polygon.contains(p) && (self.is_drawn() || road.flow.tracks_near(p) >= ROAD_TRACKS_MIN)
+    }
+
+    /// Whether something is in the zone's traffic.
+    pub fn holds(&self, mover: &Mover, road: &Road) -> bool {
+        let foot = inside(mover.here().foot);
+        !mover.parked && self.zone.polygon.contains(foot) && (self.is_drawn() || mover.arrived || self.is_road(foot, road))
+    }
+
+    /// Whether a vehicle stands or crawls, by the best measure at hand; `None` while it is not known.
+    pub fn crawls(&self, mover: &Mover, (crawl_kmh, crawl_box_lengths_per_s): (f32, f32)) -> Option<bool> {
+        match self.zone.ground.and_then(|plane| mover.speed_kmh(&plane)) {
+            Some(kmh) => Some(kmh <= crawl_kmh),
+            None => mover.speed_box_lengths_per_s().map(|speed| speed <= crawl_box_lengths_per_s),
+        }
+    }
+
+    pub fn snapshot(&self, road: &Road, pcu: &PcuWeights, crawl: (f32, f32)) -> Snapshot {
+        let mut shot = Snapshot::default();
+        let mut boxes = Vec::new();
+        let mut standing = Vec::new();
+        for mover in road.vehicles().filter(|m| self.holds(m, road)) {
+            shot.vehicles += 1;
+            shot.pcu += pcu.of(mover.class);
+            shot.region = Some(shot.region.map_or(mover.bbox, |r| r.union(mover.bbox)));
+            boxes.push(mover.bbox);
+            if self.crawls(mover, crawl).unwrap_or(false) {
+                shot.stopped += 1;
+                standing.extend(self.zone.ground.and_then(|plane| plane.to_ground(mover.here().foot)));
+            }
+            if let Some(kmh) = self.zone.ground.and_then(|plane| mover.speed_kmh(&plane)) {
+                shot.speed_kmh_sum += kmh;
+                shot.speeds += 1;
+            }
+        }
+        shot.occupancy = self.occupancy(&boxes, road);
+        shot.queue_m = self.axis.map(|axis| queue_m(&standing, axis));
+        shot
+    }
+
+    /// Share of the road that boxes cover: the mean over the picture's rows, each row by itself, so that near vehicles do not outweigh
+    /// far ones by their size.
+    fn occupancy(&self, boxes: &[NormBox], road: &Road) -> f32 {
+        let (mut rows, mut sum) = (0u32, 0.0f32);
+        for row in &self.rows {
+            let (mut points, mut covered) = (0u32, 0u32);
+            for p in row.iter().filter(|p| self.is_drawn() || road.flow.tracks_near(**p) >= ROAD_TRACKS_MIN) {
+                points += 1;
+                covered += u32::from(boxes.iter().any(|b| (b.x1()..=b.x2()).contains(&p.x) && (b.y1()..=b.y2()).contains(&p.y)));
+            }
+            if points > 0 {
+                rows += 1;
+                sum += covered as f32 / points as f32;
+            }
+        }
+        if rows > 0 { sum / rows as f32 } else { 0.0 }
+    }
+}
+
+/// A box that ends at the picture's lower edge touches the road beyond it: its foot is taken just inside, where zones can hold it.
+fn inside(foot: NormPoint) -> NormPoint {
+    NormPoint::clamped(foot.x.clamp(0.001, 0.999), foot.y.clamp(0.001, 0.999))
+}
+
+/// Length of the longest queue of standing vehicles along the road.
+fn queue_m(standing: &[GroundPoint], (ax, ay): (f64, f64)) -> f32 {
+    let mut along: Vec<f64> = standing.iter().map(|p| p.x_m * ax + p.y_m * ay).collect();
+    along.sort_by(f64::total_cmp);
+    let (mut longest, mut from) = (0.0f64, None::<f64>);
+    let mut last = f64::NEG_INFINITY;
+    for s in along {
+        let start = match from {
+            Some(start) if s - last <= QUEUE_GAP_M => start,
+            Some(_) | None => s,
+        };
+        (from, last) = (Some(start), s);
+        longest = longest.max(s - start + QUEUE_VEHICLE_M);
+    }
+    longest as f32
+}
+
+/// What a ground plane says of a zone.
+struct GroundExtent {
+    axis: (f64, f64),
+    length_m: f64,
+    lanes: f64,
+}
+
+impl GroundExtent {
+    fn new(zone: &Zone, plane: &GroundPlane) -> Option<Self> {
+        let corners: Vec<GroundPoint> = zone.polygon.corners().iter().filter_map(|c| plane.to_ground(*c)).collect();
+        let axis = zone.direction.and_then(|d| {
+            let bounds = zone.polygon.bounds().centre();
+            let (dx, dy) = d.unit();
+            let ahead = NormPoint::clamped(bounds.x + dx * 0.01, bounds.y + dy * 0.01);
+            unit(plane.to_ground(bounds)?, plane.to_ground(ahead)?)
+        });
+        // Without a direction: along the two corners that lie furthest apart.
+        let pairs = corners.iter().enumerate().flat_map(|(i, a)| corners[i + 1..].iter().map(move |b| (*a, *b)));
+        let (far_a, far_b) = pairs.max_by(|p, q| p.0.distance_m(p.1).total_cmp(&q.0.distance_m(q.1)))?;
+        let axis = axis.or_else(|| unit(far_a, far_b))?;
+        let along = corners.iter().map(|p| p.x_m * axis.0 + p.y_m * axis.1);
+        let length_m = along.clone().fold(f64::MIN, f64::max) - along.fold(f64::MAX, f64::min);
+        let next = corners.iter().cycle().skip(1);
+        let area_m2 = (corners.iter().zip(next).map(|(a, b)| a.x_m * b.y_m - b.x_m * a.y_m).sum::<f64>() / 2.0).abs();
+        (length_m > 1.0).then(|| Self { axis, length_m, lanes: (area_m2 / length_m / LANE_WIDTH_M).round().max(1.0) })
+    }
+}
+
+fn unit(a: GroundPoint, b: GroundPoint) -> Option<(f64, f64)> {
+    let d = a.distance_m(b);
+    (d > 1e-6).then(|| ((b.x_m - a.x_m) / d, (b.y_m - a.y_m) / d))
+}

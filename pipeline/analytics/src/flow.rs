@@ -1,0 +1,104 @@
+//! Where vehicles drive and which way, learned from the tracks on a coarse grid.
+
+use matpho_scene::{NormPoint, TrackId};
+
+use crate::road::Step;
+
+/// Cells across and down: at 16:9 they are square.
+const COLUMNS: usize = 32;
+const ROWS: usize = 18;
+/// Counts are halved at this many, so that a road that was re-marked is learned anew.
+const TRACKS_MAX: u32 = 400;
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Cell {
+    /// Vehicles that drove through.
+    tracks: u32,
+    /// Sum of their directions, as unit vectors in picture heights.
+    dx: f32,
+    dy: f32,
+    /// The last of them, so that each counts once in a row.
+    last: Option<TrackId>,
+}
+
+/// What traffic does in a cell.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Flow {
+    /// Vehicles that drove through.
+    pub tracks: u32,
+    /// Mean of their directions; its length is 1 where all went the same way, near 0 where they went both ways.
+    pub dx: f32,
+    pub dy: f32,
+}
+
+impl Flow {
+    /// Length of the mean direction.
+    pub fn coherence(self) -> f32 {
+        self.dx.hypot(self.dy)
+    }
+}
+
+/// The grid.
+#[derive(Debug)]
+pub(crate) struct FlowField {
+    cells: Vec<Cell>,
+}
+
+impl Default for FlowField {
+    fn default() -> Self {
+        Self { cells: vec![Cell::default(); COLUMNS * ROWS] }
+    }
+}
+
+fn cell_of(p: NormPoint) -> (usize, usize) {
+    let index = |v: f32, n: usize| ((v * n as f32) as usize).min(n - 1);
+    (index(p.x, COLUMNS), index(p.y, ROWS))
+}
+
+impl FlowField {
+    /// A vehicle drove from one point to another.
+    pub fn mark(&mut self, who: TrackId, from: Step, to: Step) {
+        let (dx, dy) = (to.x - from.x, to.y - from.y);
+        let length = dx.hypot(dy);
+        if length <= 0.0 {
+            return;
+        }
+        // Half a cell at a time, so that fast vehicles leave no gaps.
+        let across = ((to.foot.x - from.foot.x) * COLUMNS as f32).hypot((to.foot.y - from.foot.y) * ROWS as f32);
+        let steps = (across * 2.0).ceil().clamp(1.0, 128.0) as u32;
+        for i in 1..=steps {
+            let t = i as f32 / steps as f32;
+            let at = NormPoint::clamped(from.foot.x + (to.foot.x - from.foot.x) * t, from.foot.y + (to.foot.y - from.foot.y) * t);
+            let (column, row) = cell_of(at);
+            let cell = &mut self.cells[row * COLUMNS + column];
+            if cell.last == Some(who) {
+                continue;
+            }
+            cell.last = Some(who);
+            cell.tracks += 1;
+            cell.dx += dx / length;
+            cell.dy += dy / length;
+            if cell.tracks >= TRACKS_MAX {
+                cell.tracks /= 2;
+                cell.dx /= 2.0;
+                cell.dy /= 2.0;
+            }
+        }
+    }
+
+    /// What traffic does at a point.
+    pub fn at(&self, p: NormPoint) -> Flow {
+        let (column, row) = cell_of(p);
+        let cell = self.cells[row * COLUMNS + column];
+        let n = cell.tracks.max(1) as f32;
+        Flow { tracks: cell.tracks, dx: cell.dx / n, dy: cell.dy / n }
+    }
+
+    /// The most vehicles that drove through the cell of a point or one beside it.
+    pub fn tracks_near(&self, p: NormPoint) -> u32 {
+        let (column, row) = cell_of(p);
+        let rows = row.saturating_sub(1)..=(row + 1).min(ROWS - 1);
+        let near = rows.flat_map(|r| (column.saturating_sub(1)..=(column + 1).min(COLUMNS - 1)).map(move |c| (r, c)));
+        near.map(|(r, c)| self.cells[r * COLUMNS + c].tracks).max().unwrap_or(0)
+    }
+}

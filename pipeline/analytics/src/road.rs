@@ -1,0 +1,307 @@
+//! What moves on the road: every track with its recent path, whether it stands, and where traffic flows.
+//!
+//! Lengths are told in *box lengths*, the square root of a box's area, so that near and far vehicles compare without a calibration: a
+//! car seen from ahead is about 2 m of them. Coordinates are *picture heights* (x is stretched by the picture's aspect), so that a
+//! length does not depend on its direction.
+
+use std::{collections::BTreeMap, collections::VecDeque, time::Duration};
+
+use matpho_scene::{Class, GroundPlane, NormBox, NormPoint, PictureSize, TrackId, Tracked};
+
+use crate::{flow::FlowField, moment::Moment};
+
+/// Paths are kept this long.
+const PATH_SPAN: Duration = Duration::from_secs(8);
+/// Two points of a path are at least this far apart in time.
+const PATH_STEP: Duration = Duration::from_millis(150);
+/// The most points of a path: [`PATH_SPAN`] over [`PATH_STEP`], rounded up.
+const PATH_POINTS_MAX: usize = 64;
+/// A speed is taken over about this long, and at least over [`SPEED_SPAN_MIN`].
+const SPEED_SPAN: Duration = Duration::from_millis(1500);
+const SPEED_SPAN_MIN: Duration = Duration::from_millis(350);
+/// A speed older than this is not one: cameras that are asked every few seconds give none.
+const SPEED_SPAN_MAX: Duration = Duration::from_secs(5);
+/// A track that was not seen for this long is forgotten.
+const KEPT: Duration = Duration::from_secs(20);
+/// A new track that appears where another one stood takes its place: same vehicle, new number.
+const HEIR_IOU_MIN: f32 = 0.45;
+/// A track belongs to the picture at hand when it was seen this recently.
+const PRESENT: Duration = Duration::from_millis(1200);
+/// It has driven by itself once it has come this far.
+pub(crate) const ARRIVED_BOX_LENGTHS: f32 = 1.5;
+/// The most tracks that are kept; a crowd beyond it is not told apart anyhow.
+const MOVERS_MAX: usize = 1024;
+
+/// A point of a path.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Step {
+    pub when: Moment,
+    /// Where it touches the road.
+    pub foot: NormPoint,
+    /// Middle of the box, in picture heights.
+    pub x: f32,
+    pub y: f32,
+    /// Box length, in picture heights.
+    pub length: f32,
+}
+
+/// A tracked vehicle or person with its recent past.
+#[derive(Debug, Clone)]
+pub(crate) struct Mover {
+    /// Its number on this road; unlike the tracker's it stays when a new track takes the place of a lost one.
+    pub serial: u64,
+    pub id: TrackId,
+    pub class: Class,
+    pub bbox: NormBox,
+    pub seen: Moment,
+    pub hits: u32,
+    path: VecDeque<Step>,
+    /// Where and since when it stands.
+    anchor: Step,
+    /// Where it was last put into the flow field.
+    marked: Step,
+    /// Distance gone since first seen, in box lengths; jitter does not count.
+    pub gone_box_lengths: f32,
+    /// Whether it was seen to come driving.
+    pub arrived: bool,
+    /// Zones (by index) in which it has been counted.
+    pub counted_in: Vec<usize>,
+    /// Where it last stood clear of the counting line of a zone (by index).
+    pub clear_of_line: Vec<(usize, NormPoint)>,
+    /// Stands so long that it is no traffic any more.
+    pub parked: bool,
+    /// Pictures in which it looked like the rider of a two-wheeler, less those in which it did not.
+    pub rider_votes: i32,
+}
+
+impl Mover {
+    fn new(serial: u64, track: &Tracked, step: Step) -> Self {
+        Self {
+            serial,
+            id: track.id,
+            class: track.class,
+            bbox: track.bbox,
+            seen: step.when,
+            hits: 0,
+            path: VecDeque::new(),
+            anchor: step,
+            marked: step,
+            gone_box_lengths: 0.0,
+            arrived: false,
+            counted_in: Vec::new(),
+            clear_of_line: Vec::new(),
+            parked: false,
+            rider_votes: 0,
+        }
+    }
+
+    fn follow(&mut self, track: &Tracked, step: Step, stand_within: f32, flow: &mut FlowField) {
+        self.class = track.class;
+        self.bbox = track.bbox;
+        self.seen = step.when;
+        self.hits = self.hits.saturating_add(1);
+        // The newest point always counts; those before it keep their distance in time.
+        if self.path.len() >= 2 && self.path[self.path.len() - 1].when.since(self.path[self.path.len() - 2].when) < PATH_STEP {
+            self.path.pop_back();
+        }
+        self.path.push_back(step);
+        while self.path.len() > PATH_POINTS_MAX
+            || (self.path.len() > 4 && self.path.front().is_some_and(|s| step.when.since(s.when) > PATH_SPAN))
+        {
+            self.path.pop_front();
+        }
+        if distance(self.anchor, step) > stand_within * step.length.max(self.anchor.length) {
+            self.anchor = step;
+            self.parked = false;
+        }
+        let gone = distance(self.marked, step) / step.length.max(self.marked.length);
+        if gone > 0.5 {
+            self.gone_box_lengths += gone;
+            self.arrived |= self.gone_box_lengths >= ARRIVED_BOX_LENGTHS;
+            if self.class.is_vehicle() && self.arrived {
+                flow.mark(self.id, self.marked, step);
+            }
+            self.marked = step;
+        }
+    }
+
+    /// How long it has stood.
+    pub fn standing(&self) -> Duration {
+        self.seen.since(self.anchor.when)
+    }
+
+    /// Since when it stands.
+    pub fn stands_since(&self) -> Moment {
+        self.anchor.when
+    }
+
+    /// Where it is.
+    pub fn here(&self) -> Step {
+        self.path.back().copied().unwrap_or(self.anchor)
+    }
+
+    /// Its recent path, oldest first.
+    pub fn path(&self) -> impl DoubleEndedIterator<Item = &Step> + ExactSizeIterator {
+        self.path.iter()
+    }
+
+    /// The point of its path from which speed is taken.
+    fn speed_base(&self) -> Option<&Step> {
+        let now = self.here().when;
+        let span = |s: &Step| now.since(s.when);
+        let base = self.path.iter().rev().find(|s| span(s) >= SPEED_SPAN).or_else(|| self.path.front())?;
+        // The first point past the span may be long past where pictures are rare.
+        let base = if span(base) > SPEED_SPAN_MAX { self.path.iter().find(|s| span(s) <= SPEED_SPAN_MAX)? } else { base };
+        (span(base) >= SPEED_SPAN_MIN).then_some(base)
+    }
+
+    /// Speed in box lengths per second.
+    pub fn speed_box_lengths_per_s(&self) -> Option<f32> {
+        let (base, here) = (self.speed_base()?, self.here());
+        Some(distance(*base, here) / base.length.max(here.length) / here.when.secs_since(base.when))
+    }
+
+    /// Speed on the road.
+    pub fn speed_kmh(&self, ground: &GroundPlane) -> Option<f32> {
+        let (base, here) = (self.speed_base()?, self.here());
+        let metres = ground.to_ground(base.foot)?.distance_m(ground.to_ground(here.foot)?);
+        Some((metres / f64::from(here.when.secs_since(base.when)) * 3.6) as f32)
+    }
+
+    /// Its heading over the last steps as a unit vector in picture heights; `None` while it hardly moved.
+    pub fn heading(&self) -> Option<(f32, f32)> {
+        let (base, here) = (self.path.front()?, self.here());
+        let (dx, dy) = (here.x - base.x, here.y - base.y);
+        let length = dx.hypot(dy);
+        (length > 0.5 * here.length).then(|| (dx / length, dy / length))
+    }
+}
+
+/// Distance of two points of paths, in picture heights.
+pub(crate) fn distance(a: Step, b: Step) -> f32 {
+    (a.x - b.x).hypot(a.y - b.y)
+}
+
+/// All that is tracked.
+#[derive(Debug)]
+pub(crate) struct Road {
+    movers: BTreeMap<TrackId, Mover>,
+    /// Where vehicles drive, and which way.
+    pub flow: FlowField,
+    stand_within: f32,
+    rider_overlap: f32,
+    serials: u64,
+    now: Moment,
+}
+
+impl Road {
+    /// Something stands while it stays within `stand_within` box lengths; a person whose box lies by `rider_overlap` in that of a
+    /// two-wheeler rides it.
+    pub fn new(stand_within: f32, rider_overlap: f32) -> Self {
+        Self {
+            movers: BTreeMap::new(),
+            flow: FlowField::default(),
+            stand_within,
+            rider_overlap,
+            serials: 0,
+            now: Moment::default(),
+        }
+    }
+
+    /// Takes the tracks of one picture.
+    pub fn look(&mut self, now: Moment, size: PictureSize, tracks: &[Tracked]) {
+        self.now = now;
+        let aspect = size.aspect();
+        for track in tracks {
+            // Predictions of a tracker are no sightings.
+            if track.last_seen < now.at && now.at.since(track.last_seen) > Duration::from_millis(1) {
+                continue;
+            }
+            let middle = track.bbox.centre();
+            let step = Step {
+                when: now,
+                foot: track.bbox.foot(),
+                x: middle.x * aspect,
+                y: middle.y,
+                length: (track.bbox.area() * aspect).sqrt().max(1e-3),
+            };
+            if !self.movers.contains_key(&track.id) {
+                let heir = self.heir_of(track, tracks).map(|old| Mover { id: track.id, ..old });
+                if self.movers.len() >= MOVERS_MAX {
+                    continue;
+                }
+                self.serials += 1;
+                self.movers.insert(track.id, heir.unwrap_or_else(|| Mover::new(self.serials, track, step)));
+            }
+            if let Some(mover) = self.movers.get_mut(&track.id) {
+                mover.follow(track, step, self.stand_within, &mut self.flow);
+            }
+        }
+        self.movers.retain(|_, mover| now.since(mover.seen) <= KEPT);
+        self.vote_riders();
+    }
+
+    /// The vanished track whose place a new one takes.
+    fn heir_of(&mut self, track: &Tracked, tracks: &[Tracked]) -> Option<Mover> {
+        let old = self
+            .movers
+            .values()
+            .filter(|m| m.class.is_vehicle() == track.class.is_vehicle() && m.seen.watched < self.now.watched)
+            .filter(|m| !tracks.iter().any(|t| t.id == m.id && t.last_seen >= self.now.at))
+            .map(|m| (m.bbox.iou(track.bbox), m.id))
+            .filter(|(iou, _)| *iou >= HEIR_IOU_MIN)
+            .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))?
+            .1;
+        self.movers.remove(&old)
+    }
+
+    fn vote_riders(&mut self) {
+        let two_wheelers: Vec<NormBox> =
+            self.present().filter(|m| matches!(m.class, Class::Motorcycle | Class::Bicycle)).map(|m| m.bbox).collect();
+        // Whoever is seen through a windscreen: within the box, and not down at the wheels.
+        let cabins: Vec<NormBox> =
+            self.present().filter(|m| matches!(m.class, Class::Car | Class::Bus | Class::Truck)).map(|m| m.bbox).collect();
+        let (now, rider_overlap) = (self.now, self.rider_overlap);
+        for person in self.movers.values_mut().filter(|m| m.class == Class::Person && m.seen == now) {
+            let share = two_wheelers.iter().map(|b| overlap_of(person.bbox, *b)).fold(0.0, f32::max);
+            let seated = cabins.iter().any(|b| overlap_of(person.bbox, *b) > 0.8 && person.bbox.y2() < b.y2() - 0.1 * b.height());
+            let vote = if share >= rider_overlap || seated { 1 } else { -1 };
+            person.rider_votes = (person.rider_votes + vote).clamp(-RIDER_VOTES_MAX, RIDER_VOTES_MAX);
+        }
+    }
+
+    /// All that is in the picture now.
+    pub fn present(&self) -> impl Iterator<Item = &Mover> {
+        self.movers.values().filter(|m| self.now.since(m.seen) <= PRESENT)
+    }
+
+    /// The vehicles in the picture now.
+    pub fn vehicles(&self) -> impl Iterator<Item = &Mover> {
+        self.present().filter(|m| m.class.is_vehicle())
+    }
+
+    /// All that is kept, to be changed.
+    pub fn kept_mut(&mut self) -> impl Iterator<Item = &mut Mover> {
+        self.movers.values_mut()
+    }
+
+    /// By its number on this road.
+    pub fn get(&self, serial: u64) -> Option<&Mover> {
+        self.movers.values().find(|m| m.serial == serial)
+    }
+
+    /// The moment of the last look.
+    pub fn now(&self) -> Moment {
+        self.now
+    }
+}
+
+/// Votes for and against being a rider are bounded, so that one who dismounts is on foot after some pictures.
+const RIDER_VOTES_MAX: i32 = 10;
+
+/// Share of `a` that lies in `b`.
+pub(crate) fn overlap_of(a: NormBox, b: NormBox) -> f32 {
+    let w = a.x2().min(b.x2()) - a.x1().max(b.x1());
+    let h = a.y2().min(b.y2()) - a.y1().max(b.y1());
+    if w > 0.0 && h > 0.0 { w * h / a.area() } else { 0.0 }
+}

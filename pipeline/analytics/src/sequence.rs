@@ -1,0 +1,145 @@
+//! One place in the picture where something like fire was found, look by look.
+
+use std::time::Duration;
+
+use matpho_scene::{Class, NormBox};
+
+use crate::{
+    fire::FireParams,
+    moment::Moment,
+    window::{Window, median, spread},
+};
+
+/// Looks are kept this long, which holds eight of them at a keyframe every 2.5 s.
+const KEPT: Duration = Duration::from_secs(20);
+/// Small boxes must flicker by this much over their side more, since a detector's edges jump by a few thousandths of the picture.
+const EDGE_NOISE: f32 = 0.004;
+/// A flame that wanders by this many of its own sides in the window is a light that passes.
+const TRAVEL_SIDES_MAX: f32 = 1.5;
+
+/// Found once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hit {
+    pub bbox: NormBox,
+    pub score: f32,
+}
+
+/// Found again and again, or not.
+#[derive(Debug)]
+pub(crate) struct Sequence {
+    pub first: Moment,
+    pub last_hit: Moment,
+    /// The last box it was found in.
+    pub last: Hit,
+    /// Looks in which it was found, in all.
+    pub hits: u32,
+    /// Looks since it was last found.
+    pub misses: u32,
+    /// Enough to say so.
+    pub confirmed: bool,
+    /// Flickered or grew at some time.
+    pub was_lively: bool,
+    area_first: f32,
+    looks: Window<Option<Hit>>,
+}
+
+impl Sequence {
+    pub fn new(now: Moment, hit: Hit) -> Self {
+        let mut looks = Window::new(KEPT);
+        looks.push(now, Some(hit));
+        Self {
+            first: now,
+            last_hit: now,
+            last: hit,
+            hits: 1,
+            misses: 0,
+            confirmed: false,
+            was_lively: false,
+            area_first: hit.bbox.area(),
+            looks,
+        }
+    }
+
+    pub fn look(&mut self, now: Moment, hit: Option<Hit>) {
+        self.looks.push(now, hit);
+        match hit {
+            Some(hit) => {
+                self.last = hit;
+                self.last_hit = now;
+                self.hits = self.hits.saturating_add(1);
+                self.misses = 0;
+            }
+            None => self.misses = self.misses.saturating_add(1),
+        }
+    }
+
+    /// Area now over the area when it was first found.
+    pub fn growth(&self) -> f32 {
+        let found: Vec<f32> = self.found().map(|hit| hit.bbox.area()).collect();
+        let newest = median(found.iter().rev().take(3).copied()).unwrap_or(self.area_first);
+        newest / self.area_first.max(1e-6)
+    }
+
+    fn found(&self) -> impl DoubleEndedIterator<Item = &Hit> {
+        self.looks.values().flatten()
+    }
+
+    /// Mean of the mean score and the share of looks that found it.
+    pub fn confidence(&self) -> f32 {
+        let looks = self.looks.len().max(1) as f32;
+        let (n, sum) = self.found().fold((0.0f32, 0.0f32), |(n, sum), hit| (n + 1.0, sum + hit.score));
+        (sum / n.max(1.0) + n / looks) / 2.0
+    }
+
+    /// Once confirmed it stays so until it is gone for long.
+    pub fn confirm(&mut self, params: &FireParams, class: Class, ongoing: bool) {
+        let lively = self.is_lively(params, class);
+        self.was_lively |= lively;
+        self.confirmed |= lively && self.is_persistent(params, ongoing);
+    }
+
+    /// Found in most looks of the window: the fewest newest looks that span the time asked for and could hold the hits asked for.
+    fn is_persistent(&self, params: &FireParams, ongoing: bool) -> bool {
+        let Some((newest, _)) = self.looks.iter().next_back() else { return false };
+        let looks_min = (params.hits_min as f32 / params.hits_share.get().max(0.01)).ceil() as usize;
+        let over = params.confirm_after_s.span();
+        let window: Vec<_> = self
+            .looks
+            .iter()
+            .rev()
+            .enumerate()
+            .take_while(|(i, (when, _))| *i < looks_min || newest.since(*when) <= over)
+            .map(|(_, look)| look)
+            .collect();
+        let Some((oldest, _)) = window.last() else { return false };
+        let hits = window.iter().filter(|(_, hit)| hit.is_some()).count();
+        let score: f32 = window.iter().filter_map(|(_, hit)| hit.map(|h| h.score)).sum::<f32>() / window.len() as f32;
+        let score_min = params.score_mean_min.get() * if ongoing { 0.8 } else { 1.0 };
+        hits >= params.hits_min as usize
+            && hits as f32 >= params.hits_share.get() * window.len() as f32
+            && newest.since(*oldest) >= over
+            && score >= score_min
+    }
+
+    /// It behaves like fire: its area flickers or grows, and a flame stays where it is.
+    fn is_lively(&self, params: &FireParams, class: Class) -> bool {
+        let hits: Vec<&Hit> = self.found().collect();
+        let Some((mean, deviation)) = spread(hits.iter().map(|hit| hit.bbox.area())) else { return false };
+        if hits.len() < 3 {
+            return false;
+        }
+        let side = mean.sqrt().max(1e-3);
+        let flickers = deviation / mean >= params.flicker_min.get() + EDGE_NOISE / side;
+        let grows = self.growth() >= params.growth_min.get();
+        let centre = |of: &[&Hit]| {
+            let x = median(of.iter().map(|hit| hit.bbox.centre().x)).unwrap_or(0.0);
+            let y = median(of.iter().map(|hit| hit.bbox.centre().y)).unwrap_or(0.0);
+            (x, y)
+        };
+        let ends = hits.len().min(6) / 2;
+        let (from, to) = (centre(&hits[..ends]), centre(&hits[hits.len() - ends..]));
+        let travelled = (to.0 - from.0).hypot(to.1 - from.1) / side;
+        let stays = class == Class::Smoke || travelled <= TRAVEL_SIDES_MAX;
+        stays && (flickers || grows)
+    }
+}
