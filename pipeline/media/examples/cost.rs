@@ -47,6 +47,7 @@ fn policy(word: &str) -> DecodePolicy {
     match word {
         "keyframes" => DecodePolicy::Keyframes { fps_max: f64::INFINITY },
         "every" => DecodePolicy::Every,
+        "bursts" => DecodePolicy::Bursts { every_s: 10.0, lasts_s: 2.0, fps: 5.0 },
         "nothing" => DecodePolicy::Nothing,
         fps => DecodePolicy::AtMost { fps: fps.parse().unwrap_or(5.0) },
     }

@@ -202,13 +202,16 @@ impl Running {
         let failure = session.failure(LOOK_UP);
         let (units_now, decoded_now, undecoded) = session.tap.progress();
         let mut events = Vec::new();
-        if std::mem::replace(units, units_now) != units_now {
+        let moved = std::mem::replace(units, units_now) != units_now;
+        if moved {
             events.push(Event::Unit);
         }
-        if std::mem::replace(decoded, decoded_now) != decoded_now {
-            events.push(Event::Decoded);
-        } else if let Some(since) = undecoded {
-            events.push(Event::Undecoded { since });
+        let shown = std::mem::replace(decoded, decoded_now) != decoded_now;
+        match undecoded {
+            Some(since) if !shown => events.push(Event::Undecoded { since }),
+            // By a policy that decodes nothing, the encoded pictures must do as a proof.
+            _ if shown || moved => events.push(Event::Decoded),
+            _ => {}
         }
         let detail = failure.as_ref().map(|failure| failure.detail.clone()).unwrap_or_default();
         events.push(failure.map_or(Event::Tick, |failure| Event::Failed(failure.reason)));

@@ -239,6 +239,16 @@ pub enum DecodePolicy {
         /// Pictures a second.
         fps: f64,
     },
+    /// Each `every_s` seconds a burst of `lasts_s` seconds of which at most `fps` pictures a second are handed on; nothing is decoded in between. A burst begins at a keyframe, so the
+    /// camera's keyframe distance is the grain. Enough to follow vehicles for a while, at a fraction of the cost.
+    Bursts {
+        /// From the begin of one burst to that of the next, in seconds.
+        every_s: f64,
+        /// Length of a burst in seconds.
+        lasts_s: f64,
+        /// Pictures a second within it.
+        fps: f64,
+    },
     /// Every picture is decoded and handed on.
     Every,
     /// Nothing is decoded; the encoded ring goes on.

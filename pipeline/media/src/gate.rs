@@ -50,14 +50,16 @@ pub struct Gate {
     gap: Option<Why>,
     units: Rate,
     pictures: Rate,
-    /// A keyframe went in, and what followed it was held back.
+    /// When the current burst began.
+    burst: Option<MediaTime>,
+    /// Something went in that may not have come out.
     to_drain: bool,
 }
 
 impl Gate {
     /// For a stream whose every picture stands alone (`intra_only`), or one with delta pictures.
     pub fn new(intra_only: bool) -> Self {
-        Self { intra_only, gap: Some(Why::Policy), units: Rate::default(), pictures: Rate::default(), to_drain: false }
+        Self { intra_only, gap: Some(Why::Policy), units: Rate::default(), pictures: Rate::default(), burst: None, to_drain: false }
     }
 
     /// Judges an encoded picture, in decoding order.
@@ -65,6 +67,9 @@ impl Gate {
         let wanted = match policy {
             DecodePolicy::Nothing => false,
             DecodePolicy::Keyframes { fps_max } => unit.keyframe && (unit.behind || self.units.admit(unit.pts, fps_max)),
+            DecodePolicy::Bursts { every_s, lasts_s, fps } => {
+                self.in_burst(unit, every_s, lasts_s) && (!self.intra_only || self.units.admit(unit.pts, fps))
+            }
             DecodePolicy::AtMost { fps } if self.intra_only => self.units.admit(unit.pts, fps),
             DecodePolicy::AtMost { .. } | DecodePolicy::Every => true,
         };
@@ -81,7 +86,7 @@ impl Gate {
         match skip {
             None => {
                 self.gap = None;
-                self.to_drain = unit.keyframe;
+                self.to_drain = true;
                 Verdict::Decode
             }
             Some(why) => {
@@ -92,7 +97,18 @@ impl Gate {
         }
     }
 
-    /// True once after a keyframe when what followed it was held back: a decoder that waits for more before it shows a picture must then be told
+    fn in_burst(&mut self, unit: UnitFacts, every_s: f64, lasts_s: f64) -> bool {
+        let span = |secs: f64| Duration::try_from_secs_f64(secs).unwrap_or(Duration::ZERO);
+        let since = self.burst.map(|begun| unit.pts.since(begun));
+        // A little early counts, as time stamps tremble; so does a step back of the time stamps.
+        let due = since.is_none_or(|since| since >= span(every_s * 0.98)) || self.burst.is_some_and(|begun| begun.since(unit.pts) > Duration::from_secs(1));
+        if unit.keyframe && due {
+            self.burst = Some(unit.pts);
+        }
+        self.burst.is_some_and(|begun| unit.pts.since(begun) < span(lasts_s))
+    }
+
+    /// True once when, after something went in, what followed was held back: a decoder that waits for more before it shows a picture must then be told
     /// that nothing comes, else each keyframe shows one keyframe distance late.
     pub fn take_drain(&mut self) -> bool {
         self.gap.is_some() && std::mem::take(&mut self.to_drain)
@@ -101,7 +117,7 @@ impl Gate {
     /// Judges a decoded picture, in showing order: is it handed on?
     pub fn show(&mut self, policy: DecodePolicy, pts: MediaTime) -> bool {
         match policy {
-            DecodePolicy::AtMost { fps } if !self.intra_only => self.pictures.admit(pts, fps),
+            DecodePolicy::AtMost { fps } | DecodePolicy::Bursts { fps, .. } if !self.intra_only => self.pictures.admit(pts, fps),
             _ => true,
         }
     }
@@ -201,13 +217,23 @@ mod tests {
     }
 
     #[test]
+    fn bursts_begin_at_keyframes_and_end_on_time() {
+        let bursts = DecodePolicy::Bursts { every_s: 0.4, lasts_s: 0.16, fps: 25.0 };
+        assert_eq!(run(&mut Gate::new(false), bursts, "ddKdddddKdddKdddddKd"), "..DDDD......DDDD....");
+        // A keyframe within a burst is part of it.
+        assert_eq!(run(&mut Gate::new(false), bursts, "KdKdKdKdKdKd"), "DDDD......DD");
+        let mut mjpeg = Gate::new(true);
+        assert_eq!(run(&mut mjpeg, DecodePolicy::Bursts { every_s: 0.4, lasts_s: 0.2, fps: 12.5 }, "KKKKKKKKKKKK"), "D.D.D.....D.");
+    }
+
+    #[test]
     fn where_all_stand_alone_thinning_happens_before_the_decoder() {
         let mut gate = Gate::new(true);
         assert_eq!(run(&mut gate, DecodePolicy::AtMost { fps: 5.0 }, "KKKKKKKKKKK"), "D....D....D");
     }
 
     #[test]
-    fn a_held_back_keyframe_is_drained_once() {
+    fn what_may_be_held_back_is_drained_once() {
         let mut gate = Gate::new(false);
         let mut drained = |stream| {
             run(&mut gate, ALL_KEYFRAMES, stream);

@@ -141,8 +141,8 @@ fn a_hung_camera_is_found_out_by_the_watchdog() {
 
 #[test]
 fn keyframes_alone_are_decoded_and_come_at_once() {
-    for encode in [support::H264, H264_B_FRAMES] {
-        let server = Server::start(&Play::new(live(&format!("{encode} ! rtph264pay pt=96 config-interval=-1"))));
+    for (encode, pay) in [(support::H264, "rtph264pay"), (H264_B_FRAMES, "rtph264pay"), (H265, "rtph265pay")] {
+        let server = Server::start(&Play::new(live(&format!("{encode} ! {pay} pt=96 config-interval=-1"))));
         let mut config = config(&server.url());
         config.decode = ALL_KEYFRAMES;
         let watched = Watched::start(config);
