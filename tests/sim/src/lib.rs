@@ -14,6 +14,7 @@ mod render;
 mod scenario;
 mod serve;
 mod truth;
+mod video;
 mod vary;
 mod world;
 
@@ -25,3 +26,4 @@ pub use scenario::{Camera, Codec, Daylight, Direction, Event, Login, Look, Media
 pub use serve::{City, CityError, Options, Shot};
 pub use truth::{Bounds, Class, Object, States, Truth};
 pub use vary::vary;
+pub use video::{VideoJob, film};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use matpho_sim::{City, FrameJob, Options, Scenario, dump_frames};
+use matpho_sim::{City, FrameJob, Options, Scenario, VideoJob, dump_frames, film};
 
 #[derive(Parser)]
 #[command(name = "matpho-sim", version, about = "A simulated city: RTSP cameras with ground truth and faults on request")]
@@ -42,6 +42,23 @@ enum Command {
         /// Scenario second to begin with
         #[arg(long, default_value_t = 0.0)]
         from: f64,
+    },
+    /// Write a camera's pictures as H.264 in MP4, with their truth in a .jsonl beside it
+    Video {
+        /// Scenario file (TOML)
+        scenario: PathBuf,
+        /// Which camera
+        #[arg(long)]
+        camera: String,
+        /// Scenario seconds in all
+        #[arg(long, default_value_t = 60.0)]
+        seconds: f64,
+        /// Scenario second to begin with
+        #[arg(long, default_value_t = 0.0)]
+        from: f64,
+        /// The .mp4 to write
+        #[arg(long)]
+        out: PathBuf,
     },
     /// Write a camera's pictures and their truth as files, as fast as they can be made
     Frames {
@@ -103,6 +120,12 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             }
             println!("{}", serde_json::json!({ "ready": true, "control": city.control(), "cameras": city.shots() }));
             wait_for_end()
+        }
+        Command::Video { scenario, camera, seconds, from, out } => {
+            let scenario = Scenario::load(&scenario)?;
+            let n = film(&scenario, &VideoJob { camera, seconds, from_s: from, out: out.clone() })?;
+            eprintln!("{n} pictures in {}", out.display());
+            Ok(())
         }
         Command::Frames { scenario, camera, every, seconds, from, out, png, vary, scenes } => {
             let scenario = Scenario::load(&scenario)?;

@@ -32,6 +32,8 @@ pub(crate) struct Vert {
 pub(crate) struct Tri {
     pub v: [u32; 3],
     pub mat: Mat,
+    /// Part of a closed body, so never seen from behind.
+    pub closed: bool,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -48,6 +50,12 @@ pub(crate) struct Section {
 }
 
 impl Mesh {
+    /// Marks everything since triangle `from` as parts of closed bodies, wound outward.
+    fn close(&mut self, from: usize) {
+        for t in &mut self.tris[from..] {
+            t.closed = true;
+        }
+    }
     fn vert(&mut self, pos: V3, normal: V3, uv: [f32; 2]) -> u32 {
         self.verts.push(Vert { pos, normal, uv });
         self.verts.len() as u32 - 1
@@ -56,7 +64,7 @@ impl Mesh {
     pub fn tri(&mut self, p: [V3; 3], mat: Mat) {
         let n = (p[1] - p[0]).cross(p[2] - p[0]).unit();
         let v = p.map(|q| self.vert(q, n, [0.0, 0.0]));
-        self.tris.push(Tri { v, mat });
+        self.tris.push(Tri { v, mat, closed: false });
     }
     /// A flat quadrilateral a-b-c-d with surface coordinates running 0..u along a-b and 0..v along a-d.
     pub fn quad_uv(&mut self, p: [V3; 4], uv: [f32; 2], mat: Mat) {
@@ -67,14 +75,15 @@ impl Mesh {
             self.vert(p[2], n, uv),
             self.vert(p[3], n, [0.0, uv[1]]),
         ];
-        self.tris.push(Tri { v: [a, b, c], mat });
-        self.tris.push(Tri { v: [a, c, d], mat });
+        self.tris.push(Tri { v: [a, b, c], mat, closed: false });
+        self.tris.push(Tri { v: [a, c, d], mat, closed: false });
     }
     pub fn quad(&mut self, p: [V3; 4], mat: Mat) {
         self.quad_uv(p, [1.0, 1.0], mat);
     }
     /// A box by its centre and full sizes.
     pub fn cuboid(&mut self, c: V3, s: V3, mat: Mat) {
+        let from = self.tris.len();
         let h = s * 0.5;
         let p = |x: f32, y: f32, z: f32| v3(c.x + x * h.x, c.y + y * h.y, c.z + z * h.z);
         self.quad([p(-1., -1., -1.), p(1., -1., -1.), p(1., -1., 1.), p(-1., -1., 1.)], mat);
@@ -83,6 +92,7 @@ impl Mesh {
         self.quad([p(-1., 1., -1.), p(-1., -1., -1.), p(-1., -1., 1.), p(-1., 1., 1.)], mat);
         self.quad([p(-1., -1., 1.), p(1., -1., 1.), p(1., 1., 1.), p(-1., 1., 1.)], mat);
         self.quad([p(-1., 1., -1.), p(1., 1., -1.), p(1., -1., -1.), p(-1., -1., -1.)], mat);
+        self.close(from);
     }
     /// A tapered round bar from `a` to `b`, its ends closed by points.
     pub fn capsule(&mut self, a: V3, b: V3, radius: (f32, f32), sides: usize, mat: Mat) {
@@ -101,6 +111,7 @@ impl Mesh {
     }
     /// Rings of radius r about centres on one axis, joined; each with the axial part of its normal.
     fn rings(&mut self, rings: &[(V3, f32, f32)], (axis, side, other): (V3, V3, V3), sides: usize, mat: Mat) {
+        let from = self.tris.len();
         let base = self.verts.len() as u32;
         for &(c, r, lean) in rings {
             for i in 0..sides {
@@ -114,10 +125,11 @@ impl Mesh {
             for i in 0..n {
                 let j = (i + 1) % n;
                 let (a, b, c, d) = (base + k * n + i, base + k * n + j, base + (k + 1) * n + j, base + (k + 1) * n + i);
-                self.tris.push(Tri { v: [a, b, c], mat });
-                self.tris.push(Tri { v: [a, c, d], mat });
+                self.tris.push(Tri { v: [a, b, c], mat, closed: false });
+                self.tris.push(Tri { v: [a, c, d], mat, closed: false });
             }
         }
+        self.close(from);
     }
     /// A straight round post.
     pub fn post(&mut self, a: V3, b: V3, radius: (f32, f32), sides: usize, mat: Mat) {
@@ -130,6 +142,7 @@ impl Mesh {
     pub fn ellipsoid(&mut self, c: V3, r: V3, (from, to): (f32, f32), mat: Mat) {
         const SIDES: u32 = 10;
         const RINGS: u32 = 6;
+        let start = self.tris.len();
         let base = self.verts.len() as u32;
         for k in 0..=RINGS {
             let h = (from + (to - from) * k as f32 / RINGS as f32).clamp(-1.0, 1.0);
@@ -145,10 +158,11 @@ impl Mesh {
             for i in 0..SIDES {
                 let j = (i + 1) % SIDES;
                 let (a, b, d, e) = (base + k * SIDES + i, base + k * SIDES + j, base + (k + 1) * SIDES + j, base + (k + 1) * SIDES + i);
-                self.tris.push(Tri { v: [a, b, d], mat });
-                self.tris.push(Tri { v: [a, d, e], mat });
+                self.tris.push(Tri { v: [a, b, d], mat, closed: false });
+                self.tris.push(Tri { v: [a, d, e], mat, closed: false });
             }
         }
+        self.close(start);
     }
     /// A wheel whose axle runs across, with tyre and rim.
     pub fn wheel(&mut self, c: V3, radius: f32, width: f32, rim: f32) {
@@ -178,6 +192,7 @@ impl Mesh {
     }
     /// Joins sections along y, mirrored about x = 0. `mat(segment, strip)` says what each strip is made of. The ends are closed with `caps`.
     pub fn loft(&mut self, sections: &[Section], mat: impl Fn(usize, usize) -> Mat, caps: (Mat, Mat)) {
+        let start = self.tris.len();
         for (i, pair) in sections.windows(2).enumerate() {
             let [a, b] = pair else { continue };
             for k in 0..a.half.len() - 1 {
@@ -196,6 +211,7 @@ impl Mesh {
                 self.quad(if facing < 0.0 { q } else { [q[1], q[0], q[3], q[2]] }, mat);
             }
         }
+        self.close(start);
     }
     /// Rounds the shading over edges flatter than `crease` radians; flat shapes joined by position become smooth bodies.
     pub fn smooth(&mut self, crease: f32) {
@@ -220,7 +236,7 @@ impl Mesh {
     pub fn add(&mut self, other: &Mesh, by: V3) {
         let base = self.verts.len() as u32;
         self.verts.extend(other.verts.iter().map(|v| Vert { pos: v.pos + by, ..*v }));
-        self.tris.extend(other.tris.iter().map(|t| Tri { v: t.v.map(|i| i + base), mat: t.mat }));
+        self.tris.extend(other.tris.iter().map(|t| Tri { v: t.v.map(|i| i + base), mat: t.mat, closed: t.closed }));
     }
     /// Sizes of the bounding box: smallest and largest corner.
     pub fn bounds(&self) -> (V3, V3) {

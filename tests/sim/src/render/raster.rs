@@ -44,10 +44,15 @@ impl Samples {
                 (x - self.x0 as f32, y - self.y0 as f32, z)
             })
             .collect();
+        // Seen in a mirror, outward windings turn inward.
+        let mirrored = place(v3(0., 0., 1.)).z < place(v3(0., 0., 0.)).z;
         for t in &mesh.tris {
             let p = t.v.map(|i| at[i as usize]);
             let v = t.v.map(|i| &mesh.verts[i as usize]);
             let (w, h) = (self.w, self.h);
+            if t.closed && turned(p) != mirrored {
+                continue;
+            }
             scan(p, w, h, |i, b, z| {
                 if z >= self.depth[i] {
                     return;
@@ -76,6 +81,12 @@ pub(crate) fn cover(mask: &mut [f32], (x0, y0, w, h): (i32, i32, usize, usize), 
     for t in &mesh.tris {
         scan(t.v.map(|i| at[i as usize]), w, h, |i, _, _| mask[i] = 1.0);
     }
+}
+
+/// Whether a triangle shows its back: clockwise seen with y upward.
+fn turned(p: [(f32, f32, f32); 3]) -> bool {
+    let [a, b, c] = p;
+    (b.0 - a.0) * (c.1 - a.1) - (b.1 - a.1) * (c.0 - a.0) > 0.0
 }
 
 /// Calls `hit(index, perspective-correct weights, depth)` for each sample whose centre lies in the triangle.

@@ -11,9 +11,9 @@ use super::view::View;
 use crate::geom::{Rgb, V3, v3};
 
 /// Neighbouring sprites differ by this ratio of distance.
-const STEP: f32 = 1.045;
+const STEP: f32 = 1.055;
 /// And by this many metres across the street.
-const ACROSS_M: f32 = 0.9;
+const ACROSS_M: f32 = 1.1;
 /// Sprites kept, in bytes, before the oldest half is let go.
 const KEPT_BYTES: usize = 40 << 20;
 
@@ -91,7 +91,7 @@ impl Sprites {
         }
         let along = (dy.ln() / STEP.ln()).round() as i16;
         let across = (p.x / ACROSS_M).round() as i16;
-        let turn = 0.07;
+        let turn = 0.1;
         let heading = (p.heading / turn).round() as i16;
         let key = Key { model: p.model as u16, heading, across, along };
         self.tick += 1;
@@ -247,7 +247,7 @@ fn render(view: &View, light: &Light, model: &Model, at: V3, heading: f32) -> Sp
         return Sprite { left: 0.0, top: 0.0, w: 0, h: 0, px: Vec::new(), body: [0.0; 4], mass: 0.0, depth, used: 0 };
     }
     let (w, h) = ((right - left) as usize, (bottom - top) as usize);
-    let ss = if w * h < 6000 { 3 } else { 2 };
+    let ss = if w * h < 1200 { 3 } else { 2 };
     let fine = view.scaled(ss);
     let (sx0, sy0) = ((left * ss as f32) as i32, (top * ss as f32) as i32);
     let (sw, sh) = (w * ss, h * ss);
@@ -301,9 +301,9 @@ fn render(view: &View, light: &Light, model: &Model, at: V3, heading: f32) -> Sp
             for (k, v) in c.iter().enumerate() {
                 let to = if k < 3 { k } else { k + 1 };
                 let full = if k < 3 { 255.0 } else { 127.5 };
-                p.c[to] = (v / n * full).round().clamp(0.0, 255.0) as u8;
+                p.c[to] = (v / n * full + 0.5) as u8;
             }
-            p.c[3] = ((covered + shadow) / n * 255.0).round() as u8;
+            p.c[3] = ((covered + shadow) / n * 255.0 + 0.5) as u8;
             p.z = if covered > 0.0 { ((z / covered - depth) * 100.0).clamp(-32000.0, 32000.0) as i16 } else { SHADOW };
             if covered / n > 0.3 {
                 let (fx, fy) = (x as f32, y as f32);

@@ -76,21 +76,13 @@ fn read(path: &Path, transcode: bool) -> Result<Clip, String> {
         parse
     };
     let kind = if transcode { "video/x-raw" } else { "video/x-h264" };
-    open.connect_pad_added(move |open, pad| {
+    open.connect_pad_added(move |_, pad| {
         let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
         let wanted = caps.structure(0).is_some_and(|s| s.name() == kind);
-        let free = first.static_pad("sink").filter(|p| !p.is_linked());
-        match free {
-            Some(to) if wanted => drop(pad.link(&to)),
-            _ => {
-                // Sound and the like go nowhere; left unlinked they would stop the reading.
-                if let (Ok(hole), Some(bin)) = (gst::ElementFactory::make("fakesink").property("sync", false).build(), open.parent().and_downcast::<gst::Bin>()) {
-                    if bin.add(&hole).is_ok() && hole.sync_state_with_parent().is_ok() {
-                        if let Some(to) = hole.static_pad("sink") {
-                            let _ = pad.link(&to);
-                        }
-                    }
-                }
+        // Sound and the like stay unlinked, which demuxers take as long as one stream is wanted.
+        if let Some(to) = first.static_pad("sink").filter(|p| wanted && !p.is_linked()) {
+            if let Err(e) = pad.link(&to) {
+                tracing::warn!("the clip's video cannot be read: {e}");
             }
         }
     });
