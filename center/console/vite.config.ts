@@ -1,5 +1,5 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
-import { defineConfig } from 'vite';
+import { defineConfig } from 'vitest/config';
 import { mockCentre } from './mock/plugin.ts';
 
 /** Address of a running centre to develop against; without it a made-up city answers (mock/). */
@@ -11,6 +11,8 @@ export default defineConfig({
     port: 5173,
     ...(centre ? { proxy: { '/api': { target: centre, changeOrigin: true } } } : {}),
   },
+  // Far from Vietnam on purpose: no time on the screen may depend on the browser's zone.
+  test: { include: ['tests/*.test.ts'], env: { TZ: 'America/New_York' } },
   build: {
     // What control rooms have: evergreen browsers no older than three years.
     target: ['chrome115', 'firefox115', 'safari16.4'],

@@ -115,8 +115,8 @@ class Centre {
   }
 
   #list(response: ServerResponse, query: URLSearchParams): void {
-    const words = (query.get('q') ?? '').toLowerCase();
-    const items = this.#city.incidents(query.get('state') !== 'closed').filter((incident) => JSON.stringify(incident).toLowerCase().includes(words));
+    const kind = query.get('kind') ?? '';
+    const items = this.#city.incidents(query.get('state') !== 'closed').filter((incident) => incident.kind.startsWith(kind));
     json(response, { items });
   }
 

@@ -38,12 +38,14 @@ async function open(browser, size, lang = 'vi') {
   return page;
 }
 
-async function enter(page) {
+async function enter(page, webgl = true) {
   await page.getByTestId('login-name').fill(login.name);
   await page.getByTestId('login-password').fill(login.password);
   await page.getByTestId('login-submit').click();
   await page.getByTestId('incident-row').first().waitFor();
-  await page.waitForTimeout(1800);
+  // Software rendering takes its time; without WebGL it never comes.
+  if (webgl) await page.locator('[data-testid=map][data-ready=true]').waitFor({ timeout: 60_000 });
+  await page.waitForTimeout(1500);
 }
 
 const shot = (page, name) => page.screenshot({ path: `${out}/${name}.png` });
@@ -64,6 +66,13 @@ await browse(WEBGL, async (browser) => {
   await page.waitForTimeout(300);
   await shot(page, '05-close');
   await page.keyboard.press('Escape');
+  if ((await page.getByTestId('clip-request').count()) > 0) {
+    await page.getByTestId('clip-request').click();
+    await page.locator('[data-testid=clip][data-state=ready]').waitFor({ timeout: 60_000 });
+    await page.getByTestId('clip').scrollIntoViewIfNeeded();
+    await page.waitForTimeout(1500);
+    await shot(page, '05-clip');
+  }
   await page.keyboard.press('2');
   await page.waitForTimeout(1200);
   await shot(page, '06-wall');
@@ -71,7 +80,8 @@ await browse(WEBGL, async (browser) => {
   await page.waitForTimeout(700);
   await shot(page, '07-camera');
   await page.keyboard.press('3');
-  await page.waitForTimeout(1200);
+  await page.getByTestId('incident-row').first().click();
+  await page.waitForTimeout(2500);
   await shot(page, '08-closed');
 
   const small = await open(browser, { width: 1366, height: 768 }, 'en');
@@ -101,7 +111,7 @@ await browse(WEBGL, async (browser) => {
 
 await browse(['--disable-gpu', '--disable-3d-apis'], async (browser) => {
   const page = await open(browser, { width: 1366, height: 768 });
-  await enter(page);
+  await enter(page, false);
   await shot(page, '14-no-webgl');
 });
 

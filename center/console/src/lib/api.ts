@@ -68,9 +68,10 @@ export class Api {
 
   /** All open incidents, over all pages. */
   openIncidents = (): Promise<Incident[]> => this.#all('/incidents?state=open&limit=200');
-  closedIncidents = (query: string, before?: string): Promise<Page<Incident>> => {
-    const parameters = new URLSearchParams({ state: 'closed', limit: '50' });
-    if (query) parameters.set('q', query);
+  /** One page, newest first. `kind` is a kind or the group it begins with. */
+  closedIncidents = (kind?: string, before?: string): Promise<Page<Incident>> => {
+    const parameters = new URLSearchParams({ state: 'closed', limit: '100' });
+    if (kind) parameters.set('kind', kind);
     if (before) parameters.set('before', before);
     return this.#call('GET', `/incidents?${parameters}`);
   };

@@ -49,6 +49,13 @@ export function tOr(key: string, otherwise: string, vars?: Vars): string {
   return words === undefined ? otherwise : fill(words, vars);
 }
 
+/** A camera's state with its reason, where that says more than the state. */
+export function stateWords(camera: { state: string; reason?: string }): string {
+  const state = tOr(`camera.${camera.state}`, camera.state);
+  const reason = camera.reason && camera.reason !== camera.state ? tOr(`camera.reason.${camera.reason}`, camera.reason) : '';
+  return reason ? `${state} · ${reason}` : state;
+}
+
 /** Numbers as the language writes them: `1.234,5` in Vietnamese, `1,234.5` in English. */
 export function number(value: number, digits = 0): string {
   return value.toLocaleString(language.current === 'vi' ? 'vi-VN' : 'en-GB', {

@@ -143,6 +143,8 @@ export class LiveStream {
   async #read(body: ReadableStream<Uint8Array>, abort: AbortController): Promise<void> {
     const reader = body.getReader();
     const decoder = new TextDecoder();
+    // An abort must also end a read that waits for bytes of a dead connection.
+    abort.signal.addEventListener('abort', () => void reader.cancel().catch(() => {}), { once: true });
     this.#handlers.phase('live');
     for (;;) {
       const { done, value } = await reader.read();

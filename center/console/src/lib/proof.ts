@@ -12,8 +12,20 @@ export interface Series {
   last: number;
 }
 
-/** The suffixes that make a threshold's name out of a metric's. */
-const BOUNDS = ['', '_min', '_max', '_begin', '_end', '_on', '_off', '_began', '_ended'];
+/** Thresholds that are about a metric and do not bear its name. */
+const ALIASES: Record<string, readonly string[]> = {
+  stands_s: ['after_s', 'alone_after_s'],
+  luma_mean: ['dark_luma_max'],
+  change_luma: ['frozen_change_max'],
+  shift_share: ['moved_shift'],
+  along_box_lengths: ['distance_box_lengths'],
+};
+
+/** Whether a threshold is about a metric: `density_min` is about `density`, and so is `covered_density_max`. */
+function isAbout(threshold: string, metric: string): boolean {
+  const bare = threshold.replace(/_(min|max|begin|end|on|off)$/, '');
+  return bare === metric || bare.endsWith(`_${metric}`) || (ALIASES[metric]?.includes(threshold) ?? false);
+}
 
 /** Splits the samples by metric, in order of first appearance. */
 export function seriesOf(proof: Proof): Series[] {
@@ -25,7 +37,7 @@ export function seriesOf(proof: Proof): Series[] {
   const end = Math.max(...proof.samples.map((sample) => sample.media_time_s));
   return [...byName].map(([name, samples]) => {
     const limits = Object.entries(proof.thresholds)
-      .filter(([threshold]) => BOUNDS.some((bound) => threshold === name + bound))
+      .filter(([threshold]) => isAbout(threshold, name))
       .map(([threshold, value]) => ({ name: threshold, value }));
     const values = [...samples.map((sample) => sample.value), ...limits.map((limit) => limit.value)];
     return {

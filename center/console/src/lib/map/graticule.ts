@@ -22,7 +22,8 @@ function label(degrees: number, step: number, positive: string, negative: string
   return `${Math.abs(degrees).toFixed(digits)}°${degrees < 0 ? negative : positive}`;
 }
 
-export function graticule(bounds: Bounds): GeoJSON.FeatureCollection {
+/** `letters` are those of north, east, south and west in the reader's language. */
+export function graticule(bounds: Bounds, letters: readonly [string, string, string, string]): GeoJSON.FeatureCollection {
   const step = graticuleStep(bounds);
   const features: GeoJSON.Feature[] = [];
   const line = (coordinates: [number, number][], text: string, at: [number, number]): void => {
@@ -32,11 +33,11 @@ export function graticule(bounds: Bounds): GeoJSON.FeatureCollection {
   const { west, south, east, north } = bounds;
   for (let i = Math.ceil(west / step); i * step <= east; i++) {
     const x = i * step;
-    line([[x, south], [x, north]], label(x, step, 'Đ', 'T'), [x, south + (north - south) * 0.02]);
+    line([[x, south], [x, north]], label(x, step, letters[1], letters[3]), [x, south + (north - south) * 0.02]);
   }
   for (let i = Math.ceil(south / step); i * step <= north; i++) {
     const y = i * step;
-    line([[west, y], [east, y]], label(y, step, 'B', 'N'), [west + (east - west) * 0.03, y]);
+    line([[west, y], [east, y]], label(y, step, letters[0], letters[2]), [west + (east - west) * 0.03, y]);
   }
   return { type: 'FeatureCollection', features };
 }

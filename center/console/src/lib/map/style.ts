@@ -88,33 +88,33 @@ export function isPlain(map: MapSettings): boolean {
 }
 
 /** Lines of longitude and latitude, filled in by {@link graticule} at each move. */
-export const GRATICULE_LAYERS: LayerSpecification[] = [
+export const graticuleLayers = (unit: number): LayerSpecification[] => [
   { id: 'graticule-lines', type: 'line', source: 'graticule', filter: ['==', ['geometry-type'], 'LineString'], paint: { 'line-color': INK.line, 'line-width': 1 } },
   {
     id: 'graticule-labels',
     type: 'symbol',
     source: 'graticule',
     filter: ['==', ['geometry-type'], 'Point'],
-    layout: { 'text-field': ['get', 'text'], 'text-font': FONT, 'text-size': 10.5, 'text-allow-overlap': true },
+    layout: { 'text-field': ['get', 'text'], 'text-font': FONT, 'text-size': 10.5 * unit, 'text-allow-overlap': true },
     paint: { 'text-color': '#5d6973', 'text-halo-color': INK.ground, 'text-halo-width': 1 },
   },
 ];
 
-/** Cameras: the mark of their state, and from near their names. */
-export const CAMERA_LAYERS: LayerSpecification[] = [
+/** Cameras: the mark of their state, and from near their names. `unit` is how much larger than usual letters are on this screen. */
+export const cameraLayers = (unit: number): LayerSpecification[] => [
   {
     id: 'cameras',
     type: 'symbol',
     source: 'cameras',
     layout: {
       'icon-image': ['concat', 'camera-', ['get', 'state']],
-      'icon-size': ['interpolate', ['linear'], ['zoom'], 9, 0.5, 13, 0.85, 17, 1.2],
+      'icon-size': ['interpolate', ['linear'], ['zoom'], 9, 0.5 * unit, 13, 0.85 * unit, 17, 1.2 * unit],
       'icon-allow-overlap': true,
       // What needs someone lies on top.
       'symbol-sort-key': ['get', 'order'],
       'text-field': ['step', ['zoom'], '', 13.5, ['get', 'name']],
       'text-font': FONT,
-      'text-size': 11.5,
+      'text-size': 11.5 * unit,
       'text-offset': [0, 1.1],
       'text-anchor': 'top',
       'text-optional': true,

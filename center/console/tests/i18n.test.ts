@@ -1,0 +1,65 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { KEYS } from '../src/lib/keys.ts';
+import { GROUPS, KINDS } from '../src/lib/kinds.ts';
+import { CAMERA_MARKS, SEVERITY_MARKS } from '../src/lib/marks.ts';
+import { TABS } from '../src/lib/route.ts';
+import en from '../src/i18n/en.json';
+import vi from '../src/i18n/vi.json';
+
+const SOURCES = join(import.meta.dirname, '../src');
+
+function sources(folder = SOURCES): string {
+  return readdirSync(folder, { withFileTypes: true })
+    .map((entry) => {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) return entry.name === 'i18n' ? '' : sources(path);
+      return /\.(ts|svelte)$/.test(entry.name) ? readFileSync(path, 'utf8') : '';
+    })
+    .join('\n');
+}
+
+const places = (text: string): string[] => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]!).sort();
+
+describe('the words of the console', () => {
+  it('are the same keys in both languages, with the same places to fill', () => {
+    expect(Object.keys(en)).toEqual(Object.keys(vi));
+    for (const [key, text] of Object.entries(vi)) expect([key, places((en as Record<string, string>)[key]!)]).toEqual([key, places(text)]);
+  });
+
+  it('are there for every key that the sources name', () => {
+    const named = [...sources().matchAll(/\bt\(\s*'([^']+)'/g)].map((match) => match[1]!);
+    expect(named.length).toBeGreaterThan(80);
+    expect(named.filter((key) => !(key in vi))).toEqual([]);
+  });
+
+  it('are there for everything that the centre may say', () => {
+    const made = [
+      ...KINDS.flatMap((kind) => [`kind.${kind}`, `rule.${kind}`]),
+      ...GROUPS.map((group) => `group.${group}`),
+      ...Object.keys(SEVERITY_MARKS).map((severity) => `severity.${severity}`),
+      ...Object.keys(CAMERA_MARKS).map((state) => `camera.${state}`),
+      ...['new', 'acknowledged', 'closed'].map((state) => `state.${state}`),
+      ...['resolved', 'false_alarm', 'duplicate', 'no_action', 'recovered'].map((reason) => `reason.${reason}`),
+      ...['clear', 'suspected', 'present', 'unknown'].map((judgement) => `judgement.${judgement}`),
+      ...['opened', 'joined', 'escalated', 'ended', 'acknowledged', 'noted', 'closed', 'clip_requested', 'clip_ready'].map((what) => `log.${what}`),
+      ...['unauthorized', 'wrong_login', 'too_many_attempts', 'not_found', 'conflict', 'bad_request', 'forbidden', 'too_large', 'unavailable', 'internal', 'network', 'timeout'].map((code) => `error.${code}`),
+      ...TABS.map((tab) => `nav.${tab}`),
+      ...KEYS.map(({ command }) => `key.${command}`),
+    ];
+    expect(made.filter((key) => !(key in vi))).toEqual([]);
+  });
+
+  it('are all used', () => {
+    const text = sources();
+    // Keys that are made at run time are named in the sources up to their first changing part.
+    const prefixes = [...text.matchAll(/`([a-z_.]+\.)\$\{/g)].map((match) => match[1]!);
+    const unused = Object.keys(vi).filter((key) => !text.includes(`'${key}'`) && !prefixes.some((prefix) => key.startsWith(prefix)));
+    expect(unused).toEqual([]);
+  });
+
+  it('are composed, so that a font draws their marks right', () => {
+    for (const text of Object.values(vi)) expect(text).toBe(text.normalize('NFC'));
+  });
+});
