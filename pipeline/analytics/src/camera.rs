@@ -157,6 +157,19 @@ impl Fault {
     }
 
     fn step(&mut self, now: Moment, look: Look, on_after: Duration, params: &CameraParams, desk: Option<&mut Desk>) {
+        self.step_since(now, now, look, on_after, params, desk);
+    }
+
+    /// The same where it is known since when it is so.
+    fn step_since(
+        &mut self,
+        now: Moment,
+        known_since: Moment,
+        look: Look,
+        on_after: Duration,
+        params: &CameraParams,
+        desk: Option<&mut Desk>,
+    ) {
         self.trace.push(now.at, look.value);
         let change = self.latch.step(now, look.seen, on_after, params.end_after_s.span());
         let Some(desk) = desk else { return };
@@ -176,7 +189,7 @@ impl Fault {
                     ),
                     detail: Detail::Camera { reason: look.reason },
                 };
-                self.open = Some(desk.begin(self.kind, None, since.at, statement));
+                self.open = Some(desk.begin(self.kind, None, since.earlier(known_since).at, statement));
             }
             Change::Ended => {
                 if let Some(open) = self.open.take() {
@@ -373,7 +386,8 @@ impl CameraWatch {
                 threshold: ("frozen_change_max", f64::from(p.frozen_change_max)),
                 reason: format!("the picture has not changed for {:.0} s", lasted.as_secs_f64()),
             };
-            self.frozen.step(now, look, Duration::ZERO, &p, desk.as_deref_mut());
+            let since = self.still.map_or(now, |(since, _)| since);
+            self.frozen.step_since(now, since, look, Duration::ZERO, &p, desk.as_deref_mut());
             if !still {
                 self.change.learn(now, change);
             }
@@ -423,10 +437,10 @@ impl CameraWatch {
             seen: shift > p.moved_shift.get() || unlike,
             value: shift,
             threshold: ("moved_shift", f64::from(p.moved_shift)),
-            reason: if unlike {
-                "the view is no longer like the reference picture".into()
-            } else {
+            reason: if shift > p.moved_shift.get() {
                 format!("the view is displaced by {:.0} % of the picture", shift * 100.0)
+            } else {
+                "the view is no longer like the reference picture".into()
             },
         }
     }

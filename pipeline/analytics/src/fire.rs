@@ -105,7 +105,10 @@ const WORSE_GROWTH: f32 = 4.0;
 /// Where something steady shines.
 #[derive(Debug)]
 struct Lamp {
+    /// Where it was last seen: the sun wanders.
     bbox: NormBox,
+    /// How large it was when it was found to be one.
+    area: f32,
     seen: Moment,
 }
 
@@ -213,7 +216,9 @@ impl FireWatch {
         for hit in rest {
             let lamp = self.lamps.iter_mut().find(|lamp| lamp.bbox.iou(hit.bbox) >= 0.2 || overlap_of(hit.bbox, lamp.bbox) > 0.6);
             match lamp {
-                Some(lamp) if hit.bbox.area() < LAMP_GROWTH * lamp.bbox.area() => lamp.seen = now,
+                Some(lamp) if hit.bbox.area() < LAMP_GROWTH * lamp.area => {
+                    (lamp.bbox, lamp.seen) = (hit.bbox, now);
+                }
                 Some(_) | None if hit.bbox.area() > self.params.area_share_max.get() => {}
                 Some(_) | None if self.sequences.len() < SEQUENCES_MAX => self.sequences.push(Sequence::new(now, hit)),
                 Some(_) | None => {}
@@ -232,7 +237,7 @@ impl FireWatch {
             .drain(..)
             .partition(|s| !s.confirmed && !s.was_lively && now.since(s.first) >= params.static_after_s.span());
         for lamp in lamps {
-            self.lamps.push_back(Lamp { bbox: lamp.last.bbox, seen: now });
+            self.lamps.push_back(Lamp { bbox: lamp.last.bbox, area: lamp.last.bbox.area(), seen: now });
             if self.lamps.len() > LAMPS_MAX {
                 self.lamps.pop_front();
             }
@@ -305,6 +310,7 @@ impl FireWatch {
     /// A suspicion at a low frame rate is worth some seconds of every frame.
     fn ask_for_burst(&mut self, now: Moment, desk: &mut Desk) {
         let suspected = self.open.is_none() && self.sequences.iter().any(|s| s.hits >= 2);
+        let unverified = suspected && self.sequences.iter().any(|s| s.hits >= 2 && !s.burst_asked);
         let rested = self.burst_at.is_none_or(|at| now.at.since(at) >= BURST_EVERY);
         let running = self.bursting && self.burst_at.is_some_and(|at| now.at.since(at) < self.params.burst_s.span());
         self.bursting = match (running, suspected) {
@@ -313,8 +319,9 @@ impl FireWatch {
                 desk.request(Request::ReleaseBurst);
                 false
             }
-            (false, true) if rested && self.look_gap >= BURST_GAP => {
+            (false, true) if unverified && rested && self.look_gap >= BURST_GAP => {
                 self.burst_at = Some(now.at);
+                self.sequences.iter_mut().for_each(|s| s.burst_asked = true);
                 desk.request(Request::BurstFullRate { at_most: self.params.burst_s.span() });
                 true
             }

@@ -39,6 +39,8 @@ pub(crate) struct Sequence {
     pub confirmed: bool,
     /// Flickered or grew at some time.
     pub was_lively: bool,
+    /// Every frame was asked for to verify it.
+    pub burst_asked: bool,
     area_first: f32,
     looks: Window<Option<Hit>>,
 }
@@ -55,6 +57,7 @@ impl Sequence {
             misses: 0,
             confirmed: false,
             was_lively: false,
+            burst_asked: false,
             area_first: hit.bbox.area(),
             looks,
         }
@@ -115,7 +118,9 @@ impl Sequence {
         let hits = window.iter().filter(|(_, hit)| hit.is_some()).count();
         let score: f32 = window.iter().filter_map(|(_, hit)| hit.map(|h| h.score)).sum::<f32>() / window.len() as f32;
         let score_min = params.score_mean_min.get() * if ongoing { 0.8 } else { 1.0 };
-        hits >= params.hits_min as usize
+        self.misses == 0
+            && self.last_hit.since(self.first) >= over
+            && hits >= params.hits_min as usize
             && hits as f32 >= params.hits_share.get() * window.len() as f32
             && newest.since(*oldest) >= over
             && score >= score_min

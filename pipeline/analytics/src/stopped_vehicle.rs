@@ -212,8 +212,8 @@ fn step(
         case.queued_at = Some(now);
         case.passed.clear();
     }
-    let stood = now.since(case.since);
-    let free = case.queued_at.map_or(stood, |queued| now.since(queued).saturating_sub(params.queue_over_s.span()));
+    let stood = mover.seen.since(case.since);
+    let free = case.queued_at.map_or(stood, |queued| mover.seen.since(queued).saturating_sub(params.queue_over_s.span()));
     let unqueued = stood.min(free);
     let cycle = carriageway.zone().signal_cycle_s.map_or(Duration::ZERO, Seconds::span);
     let passed = case.passed.len() >= params.passed_by_min as usize;

@@ -1,0 +1,84 @@
+//! Water on the street.
+
+use matpho_analytics::{Analytic::*, CameraPlan};
+
+use crate::script::*;
+
+fn water(points: &[(f64, f32)], until_s: f64) -> Story {
+    let mut story = Story::new(plan_of(&[Flood], road()), 0.2, until_s);
+    story.water = points.to_vec();
+    story
+}
+
+#[test]
+fn water_rises_and_recedes() {
+    water(&[(0.0, 0.02), (300.0, 0.02), (600.0, 0.7), (900.0, 0.7), (1200.0, 0.02), (1500.0, 0.02)], 1500.0)
+        .ask(200.0, Flood)
+        .ask(700.0, Flood)
+        .ask(1490.0, Flood)
+        .expect(
+            "
+            200.0 ? flood Clear
+            430.0 #1 began flood.street minor 29 % Rising since 380.0
+            460.0 #1 updated flood.street moderate 36 % Rising since 380.0
+            530.0 #1 updated flood.street moderate 52 % Rising since 380.0
+            570.0 #1 updated flood.street severe 61 % Rising since 380.0
+            700.0 ? flood Present
+            835.0 #1 updated flood.street severe 70 % Steady since 380.0
+            975.0 #1 updated flood.street moderate 55 % Falling since 380.0
+            1045.0 #1 updated flood.street moderate 39 % Falling since 380.0
+            1115.0 #1 updated flood.street minor 24 % Falling since 380.0
+            1185.0 #1 updated flood.street minor 8 % Falling since 380.0
+            1255.0 #1 ended flood.street minor 2 % Falling since 380.0 Cleared
+            1490.0 ? flood Clear
+            ",
+        );
+}
+
+#[test]
+fn a_wet_road_flickers_and_is_no_flood() {
+    let points: Vec<(f64, f32)> = (0..300).map(|i| (i as f64 * 5.0, if i % 3 == 0 { 0.35 } else { 0.08 })).collect();
+    water(&points, 1490.0).ask(1480.0, Flood).expect("1480.0 ? flood Clear");
+}
+
+#[test]
+fn a_sheen_that_is_always_there_must_rise_to_be_a_flood() {
+    // 0.18 for two hours, then 0.25: above the plain threshold, but not above what is usual for this street.
+    water(&[(0.0, 0.18), (7200.0, 0.18), (7210.0, 0.25), (8000.0, 0.25)], 8000.0).ask(7990.0, Flood).expect(
+        "
+            7990.0 ? flood Clear
+            ",
+    );
+}
+
+#[test]
+fn a_street_that_is_flooded_when_watching_begins() {
+    let mut story = water(&[(0.0, 0.5), (120.0, 0.5)], 120.0).ask(5.0, Flood);
+    story.measurements = true;
+    story.stop = true;
+    story.expect(
+        "
+            5.0 ? flood Unknown
+            60.0 #1 began flood.street moderate 50 % Steady since 0.0
+            60.0 = road from 0.0: water 0.50 Steady
+            120.0 = road from 60.0: water 0.50 Steady
+            120.0 #1 ended flood.street moderate 50 % Steady since 0.0 Stopped
+            ",
+    );
+}
+
+#[test]
+fn a_blind_camera_ends_no_flood() {
+    let mut story =
+        Story::new(CameraPlan::whole_picture(), 1.0, 900.0).fault(300.0, 700.0, Fault::Dark).ask(500.0, Flood).ask(890.0, Flood);
+    story.water = vec![(0.0, 0.5), (900.0, 0.5)];
+    story.expect(
+        "
+            60.0 #1 began flood.street moderate 50 % Steady since 0.0
+            305.0 #2 began camera.dark minor (mean brightness 4 of 255) since 300.0
+            500.0 ? flood Unknown
+            703.0 #2 ended camera.dark minor (mean brightness 4 of 255) since 300.0 Cleared
+            890.0 ? flood Present
+            ",
+    );
+}

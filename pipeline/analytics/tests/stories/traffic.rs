@@ -1,0 +1,252 @@
+//! Jams, queues, stalled cars, riders.
+
+use matpho_analytics::{Analytic::*, CameraPlan, PcuWeights, units::Seconds};
+
+use crate::script::*;
+
+/// Cars that come in from the left, one every second, and come to stand bumper to bumper from the right end on, in two lanes; they
+/// drive off together at `off_s`.
+fn jam(from_s: f64, off_s: f64) -> Vec<Thing> {
+    let mut cars = Vec::new();
+    for (lane, y) in [0.64, 0.84].into_iter().enumerate() {
+        for place in 0..13 {
+            let start = from_s + place as f64 + lane as f64 * 0.5;
+            let stop_x = 0.95 - 0.07 * place as f32;
+            cars.push(car(&[(start, 0.03, y), (start + 5.0, stop_x, y), (off_s, stop_x, y), (off_s + 4.0, 0.97, y)]));
+        }
+    }
+    cars
+}
+
+#[test]
+fn a_jam_begins_and_ends() {
+    Story::new(plan_of(&[Congestion], road()), 2.0, 480.0)
+        .with(flow(0.0, 60.0, 2.0, 0.7))
+        .with(jam(60.0, 240.0))
+        .with(flow(245.0, 480.0, 3.0, 0.7))
+        .ask(30.0, Congestion)
+        .ask(100.0, Congestion)
+        .ask(200.0, Congestion)
+        .ask(470.0, Congestion)
+        .expect(
+            "
+            30.0 ? congestion Clear
+            100.0 ? congestion Suspected
+            150.0 #1 began traffic.congestion moderate level F since 70.0
+            200.0 ? congestion Present
+            340.0 #1 ended traffic.congestion minor level A since 70.0 Cleared
+            470.0 ? congestion Clear
+            ",
+        );
+}
+
+#[test]
+fn a_jam_within_a_minute_where_the_configuration_asks_for_it() {
+    let quick = plan(road(), |p| {
+        p.congestion.bin_s = Seconds::new(5.0).unwrap();
+        p.congestion.begin_after_s = Seconds::new(20.0).unwrap();
+        p.congestion.end_after_s = Seconds::new(20.0).unwrap();
+    });
+    Story::new(quick, 2.0, 200.0).with(flow(0.0, 30.0, 2.0, 0.7)).with(jam(30.0, 120.0)).expect(
+        "
+            60.0 #1 began traffic.congestion moderate level F since 40.0
+            140.0 #1 ended traffic.congestion minor level A since 40.0 Cleared
+            ",
+    );
+}
+
+#[test]
+fn a_red_light_queue_is_no_congestion() {
+    // Red for 45 s, green for 45 s, again and again.
+    let cycles = (0..6).flat_map(|n| jam(n as f64 * 90.0, n as f64 * 90.0 + 45.0));
+    Story::new(plan_of(&[Congestion, StoppedVehicle], road()), 2.0, 540.0).with(cycles).ask(530.0, Congestion).expect(
+        "
+            530.0 ? congestion Clear
+            ",
+    );
+}
+
+#[test]
+fn a_queue_that_outlasts_the_signal_is_congestion_where_the_cycle_is_known() {
+    let mut zone = road();
+    zone.signal_cycle_s = Some(Seconds::new(120.0).unwrap());
+    Story::new(plan_of(&[Congestion], zone), 2.0, 260.0).with(jam(0.0, 400.0)).expect(
+        "
+            120.0 #1 began traffic.congestion moderate level F since 10.0
+            ",
+    );
+}
+
+#[test]
+fn a_car_parked_at_the_kerb_leaves_the_counts() {
+    let parked = (0..7).map(|i| car(&[(0.0, 0.1 + 0.1 * i as f32, 0.55), (600.0, 0.1 + 0.1 * i as f32, 0.55)]));
+    let mut story = Story::new(plan_of(&[Congestion], road()), 1.0, 420.0).with(parked).with(flow(0.0, 420.0, 2.0, 0.8));
+    story.measurements = true;
+    story.expect(
+        "
+            60.0 = road from 0.0: {Car: 30} level Some(C)
+            120.0 = road from 60.0: {Car: 30} level Some(C)
+            180.0 = road from 120.0: {Car: 30} level Some(C)
+            240.0 = road from 180.0: {Car: 30} level Some(C)
+            300.0 = road from 240.0: {Car: 30} level Some(C)
+            360.0 = road from 300.0: {Car: 30} level Some(B)
+            420.0 = road from 360.0: {Car: 30} level Some(A)
+            ",
+    );
+}
+
+#[test]
+fn stop_and_go_counts_each_vehicle_once() {
+    // Five cars that stop three times, one of them under a new number each time.
+    let stop_and_go = |i: usize| {
+        let (t, x) = (i as f64 * 4.0, |k: f32| 0.05 + 0.3 * k);
+        car(&[
+            (t, x(0.0), 0.7),
+            (t + 4.0, x(1.0), 0.7),
+            (t + 24.0, x(1.0), 0.7),
+            (t + 28.0, x(2.0), 0.7),
+            (t + 48.0, x(2.0), 0.7),
+            (t + 52.0, x(3.0), 0.7),
+        ])
+        .renumbered_at([t + 10.0, t + 35.0].into_iter().filter(|_| i == 2))
+    };
+    let mut zone = road();
+    let mut story = Story::new(plan_of(&[Congestion], zone.clone()), 4.0, 90.0).with((0..5).map(stop_and_go));
+    story.measurements = true;
+    story.stop = true;
+    story.clone().expect(
+        "
+            60.0 = road from 0.0: {Car: 5} level Some(A)
+            90.0 = road from 60.0: {} level Some(A)
+            ",
+    );
+    zone.counting_line = Some([[0.5, 0.5].try_into().unwrap(), [0.5, 0.9].try_into().unwrap()]);
+    story.plan = plan_of(&[Congestion], zone);
+    story.expect(
+        "
+            60.0 = road from 0.0: {Car: 5} level Some(A)
+            90.0 = road from 60.0: {} level Some(A)
+            ",
+    );
+}
+
+#[test]
+fn a_stalled_car_is_found_while_others_pass() {
+    let stalled = car(&[(10.0, 0.03, 0.7), (15.0, 0.5, 0.7), (70.0, 0.5, 0.7), (74.0, 0.97, 0.7)]);
+    Story::new(plan_of(&[StoppedVehicle], road()), 5.0, 90.0).with(flow(0.0, 90.0, 2.5, 0.82)).with([stalled]).expect(
+        "
+            24.8 #1 began traffic.stopped_vehicle moderate car since 14.8
+            70.6 #1 ended traffic.stopped_vehicle moderate car since 14.8 Cleared
+            ",
+    );
+}
+
+#[test]
+fn a_stalled_car_in_a_queue_is_quiet_and_found_when_the_queue_has_gone() {
+    // A car of the queue does not drive off at 80 s, and the next ones pass it.
+    let mut queue = jam(10.0, 80.0);
+    let stays = queue[4].legs[1];
+    queue[4].legs = vec![queue[4].legs[0], stays, (200.0, stays.1, stays.2)];
+    Story::new(plan_of(&[StoppedVehicle], road()), 5.0, 130.0).with(queue).with(flow(84.0, 130.0, 2.5, 0.84)).expect(
+        "
+            95.6 #1 began traffic.stopped_vehicle moderate car since 18.8
+            ",
+    );
+}
+
+#[test]
+fn a_stalled_car_on_an_empty_road() {
+    let stalled = car(&[(10.0, 0.03, 0.7), (15.0, 0.5, 0.7), (90.0, 0.5, 0.7)]);
+    Story::new(plan_of(&[StoppedVehicle], road()), 5.0, 80.0).with([stalled]).expect(
+        "
+            54.8 #1 began traffic.stopped_vehicle moderate car since 14.8
+            ",
+    );
+}
+
+#[test]
+fn a_motorbike_against_the_direction() {
+    let bike = motorbike(&[(20.0, 0.97, 0.6), (26.0, 0.03, 0.6)]);
+    Story::new(plan_of(&[WrongWay], road()), 5.0, 40.0).with(flow(0.0, 40.0, 2.0, 0.8)).with([bike]).expect(
+        "
+            20.8 #1 began traffic.wrong_way severe motorcycle since 20.0
+            29.0 #1 ended traffic.wrong_way severe motorcycle since 20.0 Cleared
+            ",
+    );
+}
+
+#[test]
+fn without_a_drawn_direction_it_is_learned_from_the_others() {
+    let mut zone = road();
+    zone.direction = None;
+    let bike = motorbike(&[(60.0, 0.97, 0.8), (66.0, 0.03, 0.8)]);
+    Story::new(plan_of(&[WrongWay], zone), 5.0, 80.0)
+        .with(flow(0.0, 80.0, 2.0, 0.8))
+        .with([bike])
+        .ask(5.0, WrongWay)
+        .ask(50.0, WrongWay)
+        .expect(
+            "
+            5.0 ? wrong_way Unknown
+            50.0 ? wrong_way Clear
+            60.8 #1 began traffic.wrong_way severe motorcycle since 60.0
+            69.0 #1 ended traffic.wrong_way severe motorcycle since 60.0 Cleared
+            ",
+        );
+}
+
+#[test]
+fn a_car_that_reverses_a_little_goes_no_wrong_way() {
+    let parks = car(&[(2.0, 0.3, 0.7), (6.0, 0.7, 0.7), (7.0, 0.7, 0.7), (9.0, 0.62, 0.7), (30.0, 0.62, 0.7)]);
+    Story::new(plan_of(&[WrongWay], road()), 5.0, 30.0).with([parks]).expect("");
+}
+
+#[test]
+fn somebody_on_foot_is_told_from_a_rider() {
+    let rider = person(&[(2.0, 0.1, 0.69), (22.0, 0.9, 0.69)]);
+    let bike = motorbike(&[(2.0, 0.1, 0.7), (22.0, 0.9, 0.7)]);
+    let walker = person(&[(30.0, 0.4, 0.6), (45.0, 0.45, 0.85), (46.0, 0.45, 0.97)]);
+    let on_the_pavement = person(&[(0.0, 0.1, 0.3), (60.0, 0.9, 0.3)]);
+    Story::new(plan_of(&[Pedestrian], road()), 5.0, 60.0).with([rider, bike, walker, on_the_pavement]).expect(
+        "
+            35.4 #1 began traffic.pedestrian moderate person since 30.4
+            50.4 #1 ended traffic.pedestrian moderate person since 30.4 Cleared
+            ",
+    );
+}
+
+#[test]
+fn without_any_set_up_flowing_traffic_is_quiet() {
+    let mut story = Story::new(CameraPlan::whole_picture(), 5.0, 150.0)
+        .with(flow(0.0, 150.0, 1.5, 0.7))
+        .with(flow(0.7, 150.0, 2.0, 0.85))
+        .with([person(&[(0.0, 0.1, 0.4), (60.0, 0.9, 0.4), (120.0, 0.1, 0.4)])])
+        .ask(140.0, Congestion)
+        .ask(140.0, StoppedVehicle)
+        .ask(140.0, WrongWay)
+        .ask(140.0, Camera);
+    story.stop = true;
+    story.expect(
+        "
+            140.0 ? congestion Clear
+            140.0 ? stopped_vehicle Clear
+            140.0 ? wrong_way Clear
+            140.0 ? camera Clear
+            ",
+    );
+}
+
+#[test]
+fn calibrated_by_length_and_lanes_density_is_that_of_hcm() {
+    // 26 cars on 200 m of two lanes: 65 pc/km/lane, level F; level C or better once they have gone.
+    let mut zone = road();
+    zone.length_m = Some(200.0.try_into().unwrap());
+    zone.lanes = 2.try_into().ok();
+    assert_eq!(PcuWeights::default().of(matpho_scene::Class::Car), 1.0);
+    Story::new(plan_of(&[Congestion], zone), 2.0, 400.0).with(jam(0.0, 200.0)).expect(
+        "
+            90.0 #1 began traffic.congestion moderate level F since 0.0
+            310.0 #1 ended traffic.congestion minor level A since 0.0 Cleared
+            ",
+    );
+}
