@@ -56,6 +56,20 @@ def sunset(rng, p):
     return np.clip(p * (0.55 + 0.45 * warm) + sun * warm, 0, 255).astype(np.uint8)
 
 
+def other_hues(rng, p):
+    """Another season, other paint: all hues turned, or green leaves turned to yellow, orange and red. Red is not fire."""
+    hsv = cv2.cvtColor(p, cv2.COLOR_BGR2HSV)
+    hue = hsv[..., 0].astype(np.int16)
+    if rng.random() < 0.5:
+        hue += int(rng.integers(0, 180))
+    else:
+        green = (hue > 25) & (hue < 95)
+        hue[green] = rng.integers(3, 26) + (hue[green] - 60) // 8
+        hsv[..., 1] = np.where(green, np.clip(hsv[..., 1].astype(np.float32) * rng.uniform(1, 2.2), 0, 255), hsv[..., 1])
+    hsv[..., 0] = hue % 180
+    return cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)
+
+
 def rain(rng, p):
     """Slanted streaks, and the softness of a wet lens."""
     h, w = p.shape[:2]

@@ -80,11 +80,12 @@ def assign(corners, obj, cls, targets, grid):
     return candidates[column], target, iou[target, column]
 
 
-def simota_loss(out, grid, targets, ignore, class_weight=None):
+def simota_loss(out, grid, targets, ignore, graded=True):
     """The loss of a batch of logits [B, A, 5 + C].
 
     `targets`: [n, 5] a picture (class, corners). `ignore`: [m, 4] a picture, regions whose unmatched anchors teach nothing
-    (something is there that nobody labelled). `class_weight`: [B, C], 0 where a picture's labels leave a class out."""
+    (something is there that nobody labelled). `graded`: a class is as
+    certain as its box is exact (YOLOX); without it, certain: flames and smoke have no exact edge."""
     corners = decode(out, grid)
     centre = (grid[:, :2] + 0.5) * grid[:, 2:3]
     obj_truth, obj_weight = torch.zeros_like(out[..., 4]), torch.ones_like(out[..., 4])
@@ -108,9 +109,10 @@ def simota_loss(out, grid, targets, ignore, class_weight=None):
         inter = side[:, 0] * side[:, 1]
         union = (mine[:, 2:] - mine[:, :2]).prod(1) + (truth[:, 3:] - truth[:, 1:3]).prod(1) - inter
         box_loss = box_loss + (1 - (inter / (union + 1e-9)) ** 2).sum()
-        soft = F.one_hot(truth[:, 0].long(), out.shape[2] - 5).float() * iou[:, None]
-        weight = class_weight[b][None].expand_as(soft) if class_weight is not None else None
-        cls_loss = cls_loss + F.binary_cross_entropy_with_logits(out[b, anchors, 5:], soft, weight=weight, reduction="sum")
+        soft = F.one_hot(truth[:, 0].long(), out.shape[2] - 5).float()
+        if graded:
+            soft = soft * iou[:, None]
+        cls_loss = cls_loss + F.binary_cross_entropy_with_logits(out[b, anchors, 5:], soft, reduction="sum")
     obj_loss = F.binary_cross_entropy_with_logits(out[..., 4], obj_truth, weight=obj_weight, reduction="sum")
     return (5 * box_loss + obj_loss + cls_loss) / max(matched, out.shape[0])
 

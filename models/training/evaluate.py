@@ -15,8 +15,9 @@ import cv2
 import numpy as np
 import onnxruntime
 
+import sim
 from boxes import average_precision, detections, iou_matrix
-from common import MODELS, VEHICLES, data_root, manifest, read_boxes
+from common import MODELS, VEHICLES, data_root, manifest, read_boxes, work_root
 from nets import COCO_ROWS, anchor_grid
 
 FLOOR = 0.01
@@ -130,6 +131,12 @@ def clip_frames(path, every_s=1.0, limit=60):
         index += 1
 
 
+def sim_rows():
+    """Frames of simulated streets whose seeds nobody trained on; none where they were not drawn."""
+    folder = work_root() / "sim-held"
+    return list(sim.truths(folder)) if folder.exists() else []
+
+
 def vehicle_sets():
     bridge = manifest("bridge", split=("held", "held-shared-view"))
     return {
@@ -172,6 +179,16 @@ def vehicles(args):
                 if args.draw:
                     for r, p, f in zip(rows[:12], pictures, found):
                         cv2.imwrite(str(Path(args.draw) / f"{Path(r['path']).stem}.jpg"), draw(p, f, [ours.entry["threshold"][c] for c in VEHICLES]))
+    for row in [sim_rows()]:
+        found = [ours.detect(cv2.imread(r["image"])) for r in row]
+        truth, ignored = zip(*(sim.vehicle_boxes(r) for r in row)) if row else ((), ())
+        ap, n = average_precision([any_vehicle(f) for f in found], [t[t[:, 0] >= 1, 1:] for t in truth], ignored=[i[:, 1:] for i in ignored])
+        line = f"\nsimulated streets never trained on: {len(row)} frames\n  ours  any vehicle {ap:.3f} ({n})"
+        for c, label in enumerate(VEHICLES):
+            ap, n = average_precision([f[f[:, 0] == c][:, 1:] for f in found], [t[t[:, 0] == c, 1:] for t in truth], ignored=[i[:, 1:] for i in ignored])
+            line += f"  {label} {ap:.3f} ({n})"
+        print(line)
+        operating_points(found, truth)
     for name, model in models.items():
         print(f"{name}: {model.milliseconds():.1f} ms a picture, one thread")
 
@@ -238,6 +255,15 @@ def fire(args):
     roads = scores(cv2.imread(str(root / r["path"])) for r in manifest("bridge", "highway", split=("held", "held-shared-view")))
     line("held road pictures: fire said", roads[:, 0])
     line("held road pictures: smoke said", roads[:, 1])
+    rows = sim_rows()
+    if rows:
+        best = scores(cv2.imread(r["image"]) for r in rows)
+        boxes = [sim.fire_boxes(r) for r in rows]
+        has = np.array([[(b[:, 0] == c).any() for c in (0, 1)] for b in boxes])
+        line("simulated, never trained on, with fire: fire said", best[has[:, 0], 0])
+        line("simulated, with smoke: smoke said", best[has[:, 1], 1])
+        line("simulated, with neither: fire said", best[~has.any(1), 0])
+        line("simulated, with neither: smoke said", best[~has.any(1), 1])
     for kind in ("traffic", "fire"):
         for path in sorted((root / "clips" / kind).iterdir()):
             if path.suffix not in (".mp4", ".avi"):
@@ -267,6 +293,19 @@ def water(args):
         inter, union = inter + (said & truth).sum(), union + (said | truth).sum()
         each.append((said & truth).sum() / max(1, (said | truth).sum()))
     print(f"water-masks, held fifth: IoU {inter / union:.3f} of all cells, {np.mean(each):.3f} mean of pictures ({len(each)})")
+
+    inter = union = 0.0
+    wet, dry = [], []
+    for row in sim_rows():
+        item = (row["image"], row["water_mask"] if row["states"]["water_share"] > 0 else None)
+        picture, mask = sim.load_water(item)
+        p = model.mask(picture)
+        truth, said = cv2.resize(mask, p.shape[::-1], interpolation=cv2.INTER_AREA) >= 0.5, p >= threshold
+        inter, union = inter + (said & truth).sum(), union + (said | truth).sum()
+        (wet if row["states"]["water_share"] > 0.02 else dry).append((row["states"]["water_share"], said[said.shape[0] // 2 :].mean()))
+    if wet:
+        print(f"simulated streets never trained on: IoU {inter / union:.3f} of all cells; lower half said to be under water: "
+              f"{np.mean([w[1] for w in wet]):.3f} in {len(wet)} flooded frames, {np.mean([d[1] for d in dry]):.4f} in {len(dry)} dry ones")
 
     def share(pictures):
         """Share of the lower half under water: a street camera's road is there."""

@@ -13,6 +13,8 @@ from torch import nn
 from torch.nn import functional as F
 
 STRIDES = (8, 16, 32)
+# The first two stages, kept as published: they see edges and colours already.
+EARLY = ("backbone.stem", "backbone.dark2")
 # Rows of the COCO head that our six vehicle classes start from: person, bicycle, motorcycle, car, bus, truck.
 COCO_ROWS = (0, 1, 3, 2, 5, 7)
 
@@ -188,7 +190,8 @@ def published_convolutions(path):
 def start_from_published(net, path, class_rows=None):
     """Copies the published YOLOX-nano weights into `net` (a Detector, or the shared part of a WaterNet).
 
-    `class_rows` picks rows of the 80-class heads; without it the class heads start with a prior of 1 % and no opinion."""
+    `class_rows` picks rows of the 80-class heads; without it the class heads start with no opinion
+    (they learn from matched anchors alone, so no prior has to hold them down)."""
     convs = [m for m in net.modules() if isinstance(m, nn.Conv2d)]
     published = published_convolutions(path)
     class_heads = [h.cls for h in net.heads] if isinstance(net, Detector) else []
@@ -198,7 +201,7 @@ def start_from_published(net, path, class_rows=None):
             if conv in class_heads:
                 if class_rows is None:
                     conv.weight.normal_(0, 0.01)
-                    conv.bias.fill_(-float(np.log(99.0)))
+                    conv.bias.zero_()
                     continue
                 weight, bias = weight[list(class_rows)], bias[list(class_rows)]
             conv.weight.copy_(torch.from_numpy(weight.copy()))

@@ -46,8 +46,9 @@ def fire_boxes(row):
 
 
 def fire_frames(folder):
-    """(frames with fire or smoke, frames without): (path, content, boxes) each."""
-    rows = [(r["image"], (0, 0, r["width"], r["height"]), fire_boxes(r)) for r in truths(folder)]
+    """(frames with fire or smoke, frames without): (path, content, boxes, no doubts) each."""
+    none = np.zeros((0, 5), np.float32)
+    rows = [(r["image"], (0, 0, r["width"], r["height"]), fire_boxes(r), none) for r in truths(folder)]
     return [r for r in rows if len(r[2])], [r for r in rows if not len(r[2])]
 
 

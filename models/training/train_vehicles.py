@@ -18,7 +18,7 @@ import augment
 import sim
 from boxes import iou_matrix, simota_loss
 from common import VEHICLES, data_root, manifest, published_weights, read_boxes, threads, work_root
-from nets import COCO_ROWS, Detector, anchor_grid, start_from_published
+from nets import COCO_ROWS, EARLY, Detector, anchor_grid, start_from_published
 from trainer import fit
 
 WIDTH, HEIGHT, BATCH, SEED = 640, 384, 8, 20261121
@@ -95,7 +95,7 @@ class Samples:
         elif slot in (1, 5):
             pool, zoom = None, None
         elif slot == 2:
-            pool, zoom = self.street, (0.3, 1.1)
+            pool, zoom = self.street, (0.3, 1.5)
         else:
             pool, zoom = self.bridge, (0.6, 1.9)
         if pool is None:
@@ -132,7 +132,7 @@ def main():
         return simota_loss(out, grid, targets, ignore)
 
     fit(net, Samples(args.sim), loss, collate=collate, steps=args.steps, batch=BATCH, lr=args.lr, head_lr=3 * args.lr,
-        heads=("heads",), checkpoint=work_root() / f"{args.name}.pt")
+        heads=("heads",), frozen=EARLY if args.start else (), checkpoint=work_root() / f"{args.name}.pt")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 import augment
 import sim
 from common import data_root, manifest, published_weights, read_boxes, threads, work_root
-from nets import WaterNet, start_from_published
+from nets import EARLY, WaterNet, start_from_published
 from trainer import fit
 
 WIDTH, HEIGHT, STRIDE, BATCH, SEED = 384, 224, 8, 12, 20261123
@@ -171,7 +171,7 @@ def main():
         return mask_loss(model(pictures.float().contiguous(memory_format=torch.channels_last)), truth)
 
     fit(net, Samples(args.sim), loss, collate=collate, steps=args.steps, batch=BATCH, lr=args.lr, head_lr=2.5 * args.lr,
-        heads=("mask",), checkpoint=work_root() / f"{args.name}.pt")
+        heads=("mask",), frozen=EARLY, checkpoint=work_root() / f"{args.name}.pt")
 
 
 if __name__ == "__main__":
