@@ -12,7 +12,7 @@ export default defineConfig({
     ...(centre ? { proxy: { '/api': { target: centre, changeOrigin: true } } } : {}),
   },
   // Far from Vietnam on purpose: no time on the screen may depend on the browser's zone.
-  test: { include: ['tests/*.test.ts'], env: { TZ: 'America/New_York' } },
+  test: { env: { TZ: 'America/New_York' } },
   build: {
     // What control rooms have: evergreen browsers no older than three years.
     target: ['chrome115', 'firefox115', 'safari16.4'],

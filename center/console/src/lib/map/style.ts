@@ -96,7 +96,7 @@ export const graticuleLayers = (unit: number): LayerSpecification[] => [
     source: 'graticule',
     filter: ['==', ['geometry-type'], 'Point'],
     layout: { 'text-field': ['get', 'text'], 'text-font': FONT, 'text-size': 10.5 * unit, 'text-allow-overlap': true },
-    paint: { 'text-color': '#5d6973', 'text-halo-color': INK.ground, 'text-halo-width': 1 },
+    paint: { 'text-color': '#7f8b95', 'text-halo-color': INK.ground, 'text-halo-width': 1 },
   },
 ];
 
