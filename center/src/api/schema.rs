@@ -1,45 +1,46 @@
 //! Words of `scene` and `wire` as the OpenAPI document spells them. Those crates stay free of web matters, so their shapes are said
 //! here once more; `tests/openapi.rs` holds the two together.
-#![expect(dead_code, reason = "these types are only ever described, never made")]
+#![expect(missing_docs, reason = "the words are explained where they are at home, in `scene` and `wire`")]
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// What happened.
-#[derive(ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub enum EventKind {
-    #[schema(rename = "traffic.congestion")]
+    #[serde(rename = "traffic.congestion")]
     Congestion,
-    #[schema(rename = "traffic.stopped_vehicle")]
+    #[serde(rename = "traffic.stopped_vehicle")]
     StoppedVehicle,
-    #[schema(rename = "traffic.wrong_way")]
+    #[serde(rename = "traffic.wrong_way")]
     WrongWay,
-    #[schema(rename = "traffic.pedestrian")]
+    #[serde(rename = "traffic.pedestrian")]
     Pedestrian,
-    #[schema(rename = "fire.flame")]
+    #[serde(rename = "fire.flame")]
     Flame,
-    #[schema(rename = "fire.smoke")]
+    #[serde(rename = "fire.smoke")]
     Smoke,
-    #[schema(rename = "flood.street")]
+    #[serde(rename = "flood.street")]
     Flood,
-    #[schema(rename = "camera.lost")]
+    #[serde(rename = "camera.lost")]
     CameraLost,
-    #[schema(rename = "camera.frozen")]
+    #[serde(rename = "camera.frozen")]
     CameraFrozen,
-    #[schema(rename = "camera.dark")]
+    #[serde(rename = "camera.dark")]
     CameraDark,
-    #[schema(rename = "camera.blurred")]
+    #[serde(rename = "camera.blurred")]
     CameraBlurred,
-    #[schema(rename = "camera.covered")]
+    #[serde(rename = "camera.covered")]
     CameraCovered,
-    #[schema(rename = "camera.moved")]
+    #[serde(rename = "camera.moved")]
     CameraMoved,
 }
 
 /// Where an event stands.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Phase {
     Began,
     Updated,
@@ -47,8 +48,8 @@ pub enum Phase {
 }
 
 /// How grave, in the words of CAP 1.2.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Severity {
     Minor,
     Moderate,
@@ -57,8 +58,8 @@ pub enum Severity {
 }
 
 /// What an analytic says.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Judgement {
     Clear,
     Suspected,
@@ -67,16 +68,16 @@ pub enum Judgement {
 }
 
 /// Whether a gateway has its link.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum EdgeState {
     Online,
     Offline,
 }
 
 /// Why an event ended.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum EndReason {
     Cleared,
     Retracted,
@@ -84,7 +85,7 @@ pub enum EndReason {
 }
 
 /// Level of service, A (free flow) to F (breakdown).
-#[derive(ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub enum LevelOfService {
     A,
     B,
@@ -95,23 +96,23 @@ pub enum LevelOfService {
 }
 
 /// Depth of water.
-#[derive(ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub enum DepthBand {
-    #[schema(rename = "under_10_cm")]
+    #[serde(rename = "under_10_cm")]
     Under10,
-    #[schema(rename = "10_20_cm")]
+    #[serde(rename = "10_20_cm")]
     From10To20,
-    #[schema(rename = "20_30_cm")]
+    #[serde(rename = "20_30_cm")]
     From20To30,
-    #[schema(rename = "30_50_cm")]
+    #[serde(rename = "30_50_cm")]
     From30To50,
-    #[schema(rename = "over_50_cm")]
+    #[serde(rename = "over_50_cm")]
     Over50,
 }
 
 /// Whether water rises.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Trend {
     Rising,
     Steady,
@@ -119,8 +120,7 @@ pub enum Trend {
 }
 
 /// What is known about an event beyond its kind.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(tag = "about", rename_all = "snake_case")]
 pub enum Detail {
     Congestion {
@@ -152,7 +152,7 @@ pub enum Detail {
 }
 
 /// Why an event was said.
-#[derive(ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct Proof {
     /// The rule, as one sentence.
     rule: String,
@@ -165,7 +165,7 @@ pub struct Proof {
 }
 
 /// One value that a rule looked at.
-#[derive(ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct Sample {
     /// Seconds since the stream's start.
     media_time_s: f64,
@@ -176,7 +176,7 @@ pub struct Sample {
 }
 
 /// Which weights spoke.
-#[derive(ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct Model {
     /// Its id in the registry.
     id: String,
@@ -185,7 +185,7 @@ pub struct Model {
 }
 
 /// What was measured.
-#[derive(ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(tag = "about", rename_all = "snake_case")]
 pub enum Figures {
     Traffic(TrafficFigures),
@@ -193,7 +193,7 @@ pub enum Figures {
 }
 
 /// Traffic of a carriageway zone over a period.
-#[derive(ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct TrafficFigures {
     /// Vehicles that passed, by class.
     counts: BTreeMap<String, u32>,
@@ -218,7 +218,7 @@ pub struct TrafficFigures {
 }
 
 /// Water on a street over a period.
-#[derive(ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct FloodFigures {
     /// Share of the zone under water, 0 to 1.
     water_share: f32,

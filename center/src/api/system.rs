@@ -1,0 +1,130 @@
+//! How the centre is, what it counts, and what the console has to know.
+
+use std::{path::Path, sync::Arc};
+
+use axum::{
+    Json as Answer,
+    extract::{Request, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+
+use super::{
+    Api, file,
+    problem::{Failure, Outcome},
+    stream::HEARTBEAT_S,
+    types::{Health, Hello, Hotline, MapSettings, Picture, Problem, Reset, Settings},
+};
+use crate::{auth::guard::COOKIE, metrics::Gauges};
+
+const BASEMAP: &str = "/api/v1/map/basemap.pmtiles";
+
+/// How the centre is; for monitors, without a login.
+#[utoipa::path(get, path = "/healthz", tag = "system", security(()),
+    responses((status = 200, body = Health), (status = 503, description = "It works, but not all of it", body = Health)))]
+pub async fn healthz(State(api): State<Arc<Api>>) -> Response {
+    let (status, now) = (&api.status, crate::clock::now());
+    let fine = status.broker_connected() && !status.store_failing();
+    let health = Health {
+        status: if fine { "ok" } else { "degraded" }.into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        broker: if status.broker_connected() { "connected" } else { "disconnected" }.into(),
+        store: if status.store_failing() { "failing" } else { "ok" }.into(),
+        disk_free_bytes: disk_free_bytes(api.shown.store.folder()),
+        last_message_age_s: status.last_message_age_s(now),
+        uptime_s: now.since(status.started).as_secs(),
+    };
+    let code = if fine { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, Answer(health)).into_response()
+}
+
+/// What the centre counts, as text for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "system",
+    responses((status = 200, content_type = "text/plain", body = String), (status = 401, body = Problem)))]
+pub async fn metrics(State(api): State<Arc<Api>>) -> Outcome<Response> {
+    let gauges = Gauges {
+        open_incidents: api.shown.store.open_incidents().await?,
+        stream_clients: api.live.listeners(),
+        broker_connected: api.status.broker_connected(),
+        store_failing: api.status.store_failing(),
+        disk_free_bytes: disk_free_bytes(api.shown.store.folder()),
+    };
+    let text = api.metrics.render(&gauges);
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+}
+
+/// What the console has to know: the map, whom to call.
+#[utoipa::path(get, path = "/api/v1/settings", tag = "system",
+    responses((status = 200, body = Settings), (status = 401, body = Problem)))]
+pub async fn settings(State(api): State<Arc<Api>>) -> Answer<Settings> {
+    let map = &api.config.map;
+    Answer(Settings {
+        version: env!("CARGO_PKG_VERSION").into(),
+        map: MapSettings { pmtiles_url: map.pmtiles_file.as_ref().map(|_| BASEMAP.to_owned()), ..map.settings.clone() },
+        hotlines: api.config.hotlines.clone(),
+        heartbeat_s: HEARTBEAT_S,
+    })
+}
+
+/// The configured basemap; `Range` works.
+#[utoipa::path(get, path = "/api/v1/map/basemap.pmtiles", tag = "system",
+    responses((status = 200, content_type = "application/vnd.pmtiles"), (status = 206, content_type = "application/vnd.pmtiles"),
+        (status = 401, body = Problem), (status = 404, body = Problem)))]
+pub async fn basemap(State(api): State<Arc<Api>>, request: Request) -> Outcome<Response> {
+    let path = api.config.map.pmtiles_file.as_ref().ok_or_else(|| Failure::not_found("basemap configured (map.pmtiles_file)"))?;
+    file::serve(path, "application/vnd.pmtiles", None, request.headers()).await
+}
+
+/// The description of this API.
+pub async fn openapi() -> Response {
+    match document().to_json() {
+        Ok(text) => ([(header::CONTENT_TYPE, "application/json")], text).into_response(),
+        Err(error) => Failure::internal(format!("the OpenAPI document could not be written: {error}")).into_response(),
+    }
+}
+
+fn disk_free_bytes(folder: &Path) -> u64 {
+    rustix::fs::statvfs(folder).map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+/// The API's description.
+pub fn document() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Mắt Phố centre",
+        description = "Incidents, events, cameras and measurements of a city's cameras. Instants are RFC 3339 in UTC; a key without a \
+                       value is absent; `edge` is a gateway's name, `SITE.EDGE`. A failure is `application/problem+json` with a `code`.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    paths(
+        super::incidents::list, super::incidents::show, super::incidents::acknowledge, super::incidents::close,
+        super::incidents::note, super::events::list, super::events::show, super::events::picture, super::cameras::list,
+        super::cameras::show, super::cameras::picture, super::cameras::edges, super::measurements::list, super::clips::show,
+        super::clips::request, super::clips::upload, super::stream::stream, super::session::begin, super::session::end,
+        super::session::me, settings, basemap, healthz, metrics
+    ),
+    components(schemas(Hello, Reset, Picture, Hotline)),
+    modifiers(&Doors),
+    security(("cookie" = []), ("token" = []))
+)]
+struct Document;
+
+/// The two ways in.
+struct Doors;
+
+impl Modify for Doors {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_with(Default::default);
+        components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(COOKIE))));
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        components.add_security_scheme("token", SecurityScheme::Http(bearer));
+    }
+}

@@ -1,0 +1,113 @@
+//! The door of the API: finds out who asks, and refuses who may not.
+//!
+//! A cookie is sent by a browser whoever made the page, so a request that writes has to come from our own page: `SameSite=Strict`
+//! keeps it away from others, and what a browser says of the request's origin is checked as well. A token in `Authorization` is
+//! added by a script on purpose and needs no such check.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, Method, header},
+    middleware::Next,
+    response::Response,
+};
+
+use super::{Identity, token};
+use crate::api::{
+    Api,
+    problem::{Failure, Outcome},
+    types::Role,
+};
+
+/// The cookie that holds a session's token.
+pub const COOKIE: &str = "matpho_session";
+
+/// Who scripts with the configured token are, in logs.
+const SCRIPT: &str = "demo-token";
+
+/// Lets through who is logged in, and tells the handler who that is.
+pub async fn require(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Outcome<Response> {
+    let identity = identify(&api, request.headers(), request.method()).await?;
+    request.extensions_mut().insert(identity);
+    Ok(next.run(request).await)
+}
+
+async fn identify(api: &Api, headers: &HeaderMap, method: &Method) -> Outcome<Identity> {
+    if let Some(bearer) = bearer(headers) {
+        let hash = token::sha256(bearer);
+        if api.script_token_sha256.as_deref() == Some(&hash) {
+            return Ok(Identity { name: SCRIPT.into(), role: Role::Operator, expires: None, session: None });
+        }
+        return session(api, hash).await;
+    }
+    let Some(cookie) = cookie(headers) else { return Err(Failure::unauthorized()) };
+    if !method.is_safe() && !is_same_origin(headers) {
+        return Err(Failure::forbidden("the request comes from another site's page; use the console itself, or a token"));
+    }
+    session(api, token::sha256(cookie)).await
+}
+
+async fn session(api: &Api, hash: String) -> Outcome<Identity> {
+    let session = api.shown.store.session(&hash, crate::clock::now()).await?.ok_or_else(Failure::unauthorized)?;
+    Ok(Identity { name: session.name, role: session.role, expires: Some(session.expires), session: Some(hash) })
+}
+
+/// The token of `Authorization: Bearer`.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    cookies.flat_map(|value| value.split(';')).find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+}
+
+/// What a browser says of where the request comes from. Nothing is said by programs that are no browser.
+pub fn is_same_origin(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
+    if let Some(site) = text(header::HeaderName::from_static("sec-fetch-site")) {
+        return site == "same-origin" || site == "none";
+    }
+    match (text(header::ORIGIN), text(header::HOST)) {
+        (None, _) => true,
+        (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, authority)| authority == host),
+        (Some(_), None) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (header::HeaderName::from_static(name), header::HeaderValue::from_static(value)))
+            .collect()
+    }
+
+    #[test]
+    fn pages_of_other_sites_are_told_apart() {
+        for (pairs, own) in [
+            (&[][..], true),
+            (&[("sec-fetch-site", "same-origin")][..], true),
+            (&[("sec-fetch-site", "cross-site"), ("origin", "http://c:8080"), ("host", "c:8080")][..], false),
+            (&[("sec-fetch-site", "same-site")][..], false),
+            (&[("origin", "http://c:8080"), ("host", "c:8080")][..], true),
+            (&[("origin", "http://evil"), ("host", "c:8080")][..], false),
+            (&[("origin", "null"), ("host", "c:8080")][..], false),
+        ] {
+            assert_eq!(is_same_origin(&headers(pairs)), own, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_found() {
+        assert_eq!(bearer(&headers(&[("authorization", "bearer abc")])), Some("abc"));
+        assert_eq!(bearer(&headers(&[("authorization", "Basic abc")])), None);
+        assert_eq!(cookie(&headers(&[("cookie", "a=b; matpho_session=xyz; c=d")])), Some("xyz"));
+        assert_eq!(cookie(&headers(&[("cookie", "not_matpho_session=xyz")])), None);
+    }
+}

@@ -1,0 +1,113 @@
+//! The broker between gateways and centre: one of our own ([`managed`]) or somebody else's. [`accounts`] says who may do what on our
+//! own; [`Access`] is how the centre itself gets in.
+
+pub mod accounts;
+pub mod managed;
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rumqttc::{TlsConfiguration, Transport};
+
+use crate::config::ExternalBroker;
+
+/// Why there is no broker.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// A file of the broker.
+    #[error("failed to {doing} {path}")]
+    File {
+        /// What was attempted.
+        doing: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A program is not there.
+    #[error("the program `{0}` was not found; install mosquitto, or name it in the configuration (broker.mosquitto)")]
+    NoProgram(String),
+    /// A program did not do its work.
+    #[error("`{program}` failed: {said}")]
+    Program {
+        /// Which one.
+        program: String,
+        /// What it said.
+        said: String,
+    },
+    /// Somebody else listens there.
+    #[error("{0} is in use by another program; stop it, or choose another address (broker.listen)")]
+    AddressInUse(std::net::SocketAddr),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {listen}")]
+    Listen {
+        /// Where.
+        listen: std::net::SocketAddr,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A password that the broker's files cannot hold, or that is too easy.
+    #[error("a gateway's password must have 16 to 200 characters, none of them `:`, a blank or a control character")]
+    Password,
+}
+
+fn file(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> BrokerError {
+    let path = PathBuf::from(path);
+    move |source| BrokerError::File { doing, path, source }
+}
+
+/// How to reach a broker, and as whom.
+#[derive(Clone)]
+pub struct Access {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// User and password.
+    pub login: Option<(String, String)>,
+    /// PEM of the authority that signed the broker's certificate; `None`: no TLS.
+    pub ca: Option<Arc<[u8]>>,
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.url())
+    }
+}
+
+impl Access {
+    /// The address, without a password.
+    pub fn url(&self) -> String {
+        let scheme = if self.ca.is_some() { "mqtts" } else { "mqtt" };
+        format!("{scheme}://{}:{}", self.host, self.port)
+    }
+
+    /// Access to somebody else's broker: reads the files that the configuration names.
+    pub fn external(config: &ExternalBroker) -> Result<Self, BrokerError> {
+        let login = match (&config.username, &config.password_file) {
+            (Some(name), Some(path)) => {
+                let password = std::fs::read_to_string(path).map_err(file("read the password file", path))?;
+                Some((name.clone(), password.trim_end_matches(['\r', '\n']).to_owned()))
+            }
+            _ => None,
+        };
+        let ca = match &config.ca_file {
+            Some(path) if config.tls => Some(std::fs::read(path).map_err(file("read the CA file", path))?.into()),
+            _ => None,
+        };
+        Ok(Self { host: config.host.clone(), port: config.port, login, ca })
+    }
+
+    /// The transport that the MQTT client is to use.
+    pub fn transport(&self) -> Transport {
+        match &self.ca {
+            Some(ca) => Transport::tls_with_config(TlsConfiguration::Simple { ca: ca.to_vec(), alpn: None, client_auth: None }),
+            None => Transport::Tcp,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Users of the console and accounts of gateways. Works beside a running centre.
+
+use std::{
+    io::{BufRead, IsTerminal, Write},
+    path::Path,
+};
+
+use anyhow::Context;
+use matpho_wire::Address;
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+
+use super::{Trouble, block_on, print, wrong_use};
+use crate::{
+    api::types::Role,
+    auth::{is_name, password},
+    broker::{
+        BrokerError,
+        accounts::{account_of, new_secret, write_private},
+        managed,
+    },
+    config::{Broker, Config},
+    store::{Store, accounts::User},
+};
+
+pub(super) fn add_user(config: &Config, name: String, role: Role, password_stdin: bool) -> Result<(), Trouble> {
+    if !is_name(&name) {
+        return Err(wrong_use(format!("`{name}` is no user's name: use 1 to 64 letters, digits, `.`, `_`, `-` or `@`")));
+    }
+    let password = if password_stdin { first_line()? } else { ask_twice()? };
+    let password_hash = password::hash(&password).map_err(wrong_use)?;
+    let new = block_on(async {
+        let store = Store::open(&config.state.folder, config.state.database_bytes_max).await?;
+        let mut tx = store.begin().await?;
+        let new = tx.put_user(&User { name: name.clone(), role, password_hash }, crate::clock::now()).await?;
+        tx.commit().await?;
+        store.close().await;
+        Ok(new)
+    })?;
+    print(&if new {
+        format!("user {name} was made")
+    } else {
+        format!("user {name} has another password now; all sessions ended")
+    })
+}
+
+pub(super) fn list_users(config: &Config) -> Result<(), Trouble> {
+    let users = block_on(async {
+        let store = Store::open(&config.state.folder, config.state.database_bytes_max).await?;
+        let users = store.users().await?;
+        store.close().await;
+        Ok(users)
+    })?;
+    for user in users {
+        let role = match user.role {
+            Role::Operator => "operator",
+            Role::Admin => "admin",
+        };
+        print(&format!("{}\t{role}", user.name))?;
+    }
+    Ok(())
+}
+
+pub(super) fn add_edge(
+    config: &Config,
+    address: &str,
+    password_stdin: bool,
+    password_file: Option<&Path>,
+) -> Result<(), Trouble> {
+    let Broker::Managed(broker) = &config.broker else {
+        return Err(wrong_use("the broker is somebody else's (broker.mode = \"external\"): make the gateway's account there"));
+    };
+    let parsed =
+        address.split_once('/').and_then(|(site, edge)| Some(Address { site: site.parse().ok()?, edge: edge.parse().ok()? }));
+    let Some(address) = parsed else {
+        return Err(wrong_use(format!("`{address}` is no gateway: SITE/EDGE is expected, such as tdm/gw-01")));
+    };
+    let secret = if password_stdin { first_line()? } else { new_secret() };
+    let account = account_of(&address);
+    std::fs::create_dir_all(&config.state.folder)
+        .with_context(|| format!("failed to create {}", config.state.folder.display()))?;
+    let accounts = managed::accounts(broker, &config.state.folder)?;
+    accounts.put(&account, &secret).map_err(|error| match error {
+        BrokerError::Password => wrong_use(error),
+        error => error.into(),
+    })?;
+    let reloaded = managed::reload(&config.state.folder);
+    match (password_stdin, password_file) {
+        (true, _) => {}
+        (false, Some(path)) => write_private(path, format!("{secret}\n").as_bytes())?,
+        (false, None) => print(&secret)?,
+    }
+    let when = if reloaded { "it can log in now" } else { "it can log in once the centre runs" };
+    eprintln!("gateway {address} has the account {account} at the broker; {when}");
+    Ok(())
+}
+
+/// The first line of stdin, without its end.
+fn first_line() -> Result<String, Trouble> {
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn ask_twice() -> Result<String, Trouble> {
+    if !std::io::stdin().is_terminal() {
+        return Err(wrong_use("there is no terminal to ask for the password; use --password-stdin"));
+    }
+    let password = ask("Password: ")?;
+    if ask("Once more: ")? != password {
+        return Err(wrong_use("the two passwords differ"));
+    }
+    Ok(password)
+}
+
+/// Asks without showing what is typed.
+fn ask(question: &str) -> Result<String, Trouble> {
+    let stdin = std::io::stdin();
+    let shown = tcgetattr(&stdin)?;
+    let mut hidden = shown.clone();
+    hidden.local_modes.remove(LocalModes::ECHO);
+    write!(std::io::stderr(), "{question}")?;
+    std::io::stderr().flush()?;
+    tcsetattr(&stdin, OptionalActions::Flush, &hidden)?;
+    let answer = first_line();
+    tcsetattr(&stdin, OptionalActions::Flush, &shown)?;
+    writeln!(std::io::stderr())?;
+    answer
+}

@@ -1,0 +1,426 @@
+//! The configuration: parsed and checked once, held as proof. `configs/center.toml` is its documentation.
+//!
+//! Reading is pure: no file but the configuration itself is opened, no address is tried. Not here: how complaints are gathered
+//! ([`reader`]).
+
+pub mod reader;
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use crate::{
+    api::types::{Hotline, MapSettings},
+    incident::rules,
+};
+use reader::{Complaint, Document, Section};
+
+/// The default configuration, with a comment for each key.
+pub const DEFAULT: &str = include_str!("../../configs/center.toml");
+
+const MIB: u64 = 1024 * 1024;
+
+/// What the centre is told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Where it serves.
+    pub http: Http,
+    /// Where it keeps things.
+    pub state: State,
+    /// How it hears from gateways.
+    pub broker: Broker,
+    /// What becomes one incident.
+    pub incidents: rules::Settings,
+    /// Who gets in.
+    pub auth: Auth,
+    /// Clips from gateways.
+    pub clips: Clips,
+    /// What the map shows first.
+    pub map: Map,
+    /// Whom an operator may call.
+    pub hotlines: Vec<Hotline>,
+}
+
+/// Where the centre serves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Http {
+    /// Address and port; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Whether a proxy with TLS stands before it.
+    pub behind_tls: bool,
+}
+
+/// Where the centre keeps things.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    /// The folder of it all.
+    pub folder: PathBuf,
+    /// Bound of the database, in bytes.
+    pub database_bytes_max: Option<u64>,
+    /// Bound of evidence and clips together, in bytes.
+    pub evidence_bytes_max: Option<u64>,
+}
+
+/// How the centre hears from gateways.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Broker {
+    /// A mosquitto of its own.
+    Managed(ManagedBroker),
+    /// Somebody else's broker.
+    External(ExternalBroker),
+}
+
+/// A mosquitto that the centre starts, configures and stops.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ManagedBroker {
+    /// Where gateways connect without TLS; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The program: a name to be found or a path.
+    pub mosquitto: PathBuf,
+    /// Where gateways connect with TLS.
+    pub tls: Option<TlsListener>,
+}
+
+/// A listener with TLS.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TlsListener {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// PEM file of the certificate chain.
+    pub certificate: PathBuf,
+    /// PEM file of the private key.
+    pub key: PathBuf,
+}
+
+/// A broker that somebody else runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExternalBroker {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Whether it speaks TLS.
+    pub tls: bool,
+    /// As whom to log in.
+    pub username: Option<String>,
+    /// Where the password is.
+    pub password_file: Option<PathBuf>,
+    /// PEM file of the authority that signed the broker's certificate; required with TLS.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Who gets in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Auth {
+    /// How long a login lasts.
+    pub session: Duration,
+    /// A file with a token for scripts.
+    pub demo_token_file: Option<PathBuf>,
+}
+
+/// Clips from gateways.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Clips {
+    /// The largest, in bytes.
+    pub bytes_max: u64,
+    /// How long a gateway has for sending one.
+    pub timeout: Duration,
+}
+
+/// What the map shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Map {
+    /// What the console is told, without the basemap's own address.
+    pub settings: MapSettings,
+    /// A basemap file to serve.
+    pub pmtiles_file: Option<PathBuf>,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file could not be read.
+    #[error("the configuration file {path} could not be read")]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is wrong.
+    #[error("{path} has {} error(s):\n{}", complaints.len(), list(complaints))]
+    Wrong {
+        /// Which file.
+        path: PathBuf,
+        /// Everything that is wrong with it, in order of lines.
+        complaints: Vec<Complaint>,
+    },
+}
+
+fn list(complaints: &[Complaint]) -> String {
+    complaints.iter().map(|complaint| format!("  {complaint}")).collect::<Vec<_>>().join("\n")
+}
+
+impl Config {
+    /// Reads a file.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.into(), source })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Self::parse(&text, folder).map_err(|complaints| ConfigError::Wrong { path: path.into(), complaints })
+    }
+
+    /// Reads a text; relative paths in it are meant from `folder`.
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, Vec<Complaint>> {
+        Document::new(text, folder).read(|root| Self {
+            http: read(root, "http", http),
+            state: read(root, "state", |section| state(section, folder)),
+            broker: read(root, "broker", broker),
+            incidents: read(root, "incidents", incidents),
+            auth: read(root, "auth", auth),
+            clips: read(root, "clips", clips),
+            map: read(root, "map", map),
+            hotlines: root.sections("hotlines").map_or_else(Vec::new, |all| all.iter().map(hotline).collect()),
+        })
+    }
+}
+
+fn read<T>(root: &Section<'_>, key: &'static str, read: impl FnOnce(&Section<'_>) -> T) -> T {
+    let section = root.section(key);
+    let value = read(&section);
+    section.done();
+    value
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+fn http(section: &Section<'_>) -> Http {
+    Http { listen: section.or("listen", loopback(8080)), behind_tls: section.or("behind_tls", false) }
+}
+
+fn state(section: &Section<'_>, folder: &Path) -> State {
+    let bound = |mib: u64| (mib > 0).then_some(mib.saturating_mul(MIB));
+    State {
+        folder: section.path("folder").unwrap_or_else(|| folder.join("var/center")),
+        database_bytes_max: bound(section.or("database_mib_max", 0)),
+        evidence_bytes_max: bound(section.or("evidence_mib_max", 20_480)),
+    }
+}
+
+const MANAGED_KEYS: [&str; 5] = ["listen", "mosquitto", "tls_listen", "tls_certificate", "tls_key"];
+const EXTERNAL_KEYS: [&str; 4] = ["url", "username", "password_file", "ca_file"];
+
+fn broker(section: &Section<'_>) -> Broker {
+    let mode: String = section.or("mode", "managed".to_owned());
+    // A key of the other mode would do nothing: that is said rather than left to be found out.
+    let foreign = |keys: &[&'static str], own: &str| {
+        for key in keys.iter().filter(|key| section.has(key)) {
+            section.refuse(key, format!("it means nothing with mode = \"{own}\"; remove it"));
+        }
+    };
+    match mode.as_str() {
+        "external" => {
+            foreign(&MANAGED_KEYS, "external");
+            Broker::External(external(section))
+        }
+        _ => {
+            if mode != "managed" {
+                section.refuse("mode", format!("\"managed\" or \"external\" is expected, \"{mode}\" was found"));
+            }
+            foreign(&EXTERNAL_KEYS, "managed");
+            Broker::Managed(managed(section))
+        }
+    }
+}
+
+fn managed(section: &Section<'_>) -> ManagedBroker {
+    let program = section.or("mosquitto", "mosquitto".to_owned());
+    let tls = match (section.optional("tls_listen"), section.path("tls_certificate"), section.path("tls_key")) {
+        (Some(listen), Some(certificate), Some(key)) => Some(TlsListener { listen, certificate, key }),
+        (None, None, None) => None,
+        _ => {
+            let given = ["tls_listen", "tls_certificate", "tls_key"].into_iter().find(|key| section.has(key));
+            section
+                .refuse(given.unwrap_or("tls_listen"), "tls_listen, tls_certificate and tls_key belong together: give all three");
+            None
+        }
+    };
+    ManagedBroker { listen: section.or("listen", loopback(1883)), mosquitto: program.into(), tls }
+}
+
+fn external(section: &Section<'_>) -> ExternalBroker {
+    let url = section.optional::<String>("url");
+    if url.is_none() && !section.has("url") {
+        section.refuse("url", "it is missing: mode = \"external\" needs it, such as \"mqtts://broker.example.vn:8883\"");
+    }
+    let parsed = url.as_deref().and_then(parse_broker_url);
+    if let (Some(url), None) = (&url, &parsed) {
+        section.refuse(
+            "url",
+            format!(
+                "mqtt://HOST[:PORT] or mqtts://HOST[:PORT] is expected, without a name or password; \"{}\" was found",
+                redact(url)
+            ),
+        );
+    }
+    let (host, port, tls) = parsed.unwrap_or_default();
+    let username: Option<String> = section.optional("username");
+    let password_file = section.path("password_file");
+    if username.is_some() != password_file.is_some() {
+        section.refuse(
+            if username.is_some() { "username" } else { "password_file" },
+            "username and password_file belong together: give both",
+        );
+    }
+    let ca_file = section.path("ca_file");
+    if tls && ca_file.is_none() {
+        section.refuse("url", "mqtts:// needs ca_file, the PEM file of the authority that signed the broker's certificate");
+    }
+    ExternalBroker { host, port, tls, username, password_file, ca_file }
+}
+
+/// `mqtts://HOST:PORT` as host, port, TLS.
+fn parse_broker_url(url: &str) -> Option<(String, u16, bool)> {
+    let (tls, rest) = match url.split_once("://")? {
+        ("mqtt", rest) => (false, rest),
+        ("mqtts", rest) => (true, rest),
+        _ => return None,
+    };
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let (host, port) = match rest.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
+        _ => (rest, if tls { 8883 } else { 1883 }),
+    };
+    let fits = !host.is_empty() && !host.contains(['@', '/', '?', '#', ' ']);
+    fits.then(|| (host.trim_matches(['[', ']']).to_owned(), port, tls))
+}
+
+/// An address without what stands before its `@`: a password in a complaint would end up in a log.
+fn redact(url: &str) -> String {
+    match url.rsplit_once('@') {
+        Some((_, host)) => format!("…@{host}"),
+        None => url.to_owned(),
+    }
+}
+
+fn incidents(section: &Section<'_>) -> rules::Settings {
+    let auto_close = section.within("camera_auto_close_s", 300, (0, 86_400));
+    rules::Settings {
+        distance_m: section.within("distance_m", 150.0, (0.0, 5_000.0)),
+        gap: Duration::from_secs(section.within("gap_s", 120, (0, 3_600))),
+        camera_auto_close: (auto_close > 0).then(|| Duration::from_secs(auto_close)),
+    }
+}
+
+fn auth(section: &Section<'_>) -> Auth {
+    Auth {
+        session: Duration::from_secs(3600 * section.within("session_hours", 12, (1, 24 * 30))),
+        demo_token_file: section.path("demo_token_file"),
+    }
+}
+
+fn clips(section: &Section<'_>) -> Clips {
+    Clips {
+        bytes_max: section.within("mib_max", 64, (1, 1024)) * MIB,
+        timeout: Duration::from_secs(section.within("timeout_s", 120, (5, 3_600))),
+    }
+}
+
+fn map(section: &Section<'_>) -> Map {
+    let style_url: Option<String> = section.optional("style_url");
+    if let Some(url) =
+        style_url.as_ref().filter(|url| !url.starts_with("https://") && !url.starts_with("http://") && !url.starts_with('/'))
+    {
+        section.refuse("style_url", format!("an address beginning with https://, http:// or / is expected, \"{url}\" was found"));
+    }
+    let longitude = section.within("longitude", 106.65, (-180.0, 180.0));
+    let latitude = section.within("latitude", 10.98, (-85.0, 85.0));
+    Map {
+        settings: MapSettings {
+            style_url,
+            pmtiles_url: None,
+            attribution: section.optional("attribution"),
+            center: [longitude, latitude],
+            zoom: section.within("zoom", 12.0, (0.0, 22.0)),
+        },
+        pmtiles_file: section.path("pmtiles_file"),
+    }
+}
+
+fn hotline(section: &Section<'_>) -> Hotline {
+    let text = |key| {
+        section.optional::<String>(key).unwrap_or_else(|| {
+            if !section.has(key) {
+                section.refuse(key, "it is missing; a hotline needs number, name_vi and name_en");
+            }
+            String::new()
+        })
+    };
+    let hotline = Hotline {
+        number: text("number"),
+        name_vi: text("name_vi"),
+        name_en: text("name_en"),
+        kinds: section.or("kinds", Vec::new()),
+    };
+    section.done();
+    hotline
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_file_holds_the_defaults() {
+        let folder = Path::new("/etc/matpho");
+        let documented = Config::parse(DEFAULT, folder).unwrap();
+        let mut bare = Config::parse("", folder).unwrap();
+        assert_eq!(documented.hotlines.len(), 3);
+        bare.hotlines.clone_from(&documented.hotlines);
+        assert_eq!(documented, bare);
+        assert_eq!(documented.state.folder, Path::new("/etc/matpho/var/center"));
+    }
+
+    /// What is commented out in the documented file is a key that exists.
+    #[test]
+    fn the_documented_alternatives_are_real() {
+        let uncommented: String = DEFAULT
+            .lines()
+            .map(|line| {
+                line.strip_prefix("# ").filter(|rest| rest.contains(" = ") && !rest.contains(": ")).unwrap_or(line).to_owned()
+                    + "\n"
+            })
+            .collect();
+        let managed: String = uncommented
+            .lines()
+            .filter(|line| !EXTERNAL_KEYS.iter().any(|key| line.starts_with(key)))
+            .collect::<Vec<_>>()
+            .join("\n");
+        let config = Config::parse(&managed, Path::new("/")).unwrap();
+        assert!(matches!(config.broker, Broker::Managed(ManagedBroker { tls: Some(_), .. })), "{config:?}");
+        assert!(config.map.pmtiles_file.is_some() && config.auth.demo_token_file.is_some());
+        let external: String = uncommented
+            .replace("mode = \"managed\"", "mode = \"external\"")
+            .lines()
+            .filter(|line| !MANAGED_KEYS[1..].iter().any(|key| line.starts_with(key)) && *line != "listen = \"127.0.0.1:1883\"")
+            .collect::<Vec<_>>()
+            .join("\n");
+        let config = Config::parse(&external, Path::new("/")).unwrap();
+        let Broker::External(broker) = config.broker else { panic!("{config:?}") };
+        assert_eq!((broker.host.as_str(), broker.port, broker.tls), ("broker.example.vn", 8883, true));
+    }
+
+    #[test]
+    fn a_broker_address_is_read_with_or_without_port() {
+        assert_eq!(parse_broker_url("mqtt://broker"), Some(("broker".into(), 1883, false)));
+        assert_eq!(parse_broker_url("mqtts://[::1]:8884/"), Some(("::1".into(), 8884, true)));
+        assert_eq!(parse_broker_url("mqtts://[::1]"), Some(("::1".into(), 8883, true)));
+        for wrong in ["broker", "http://broker", "mqtt://", "mqtt://a:b@broker", "mqtt://broker:port"] {
+            assert_eq!(parse_broker_url(wrong), None, "{wrong}");
+        }
+    }
+}

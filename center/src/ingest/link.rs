@@ -1,0 +1,188 @@
+//! The connection to the broker: polls it, passes on what comes, makes it anew when it breaks.
+//!
+//! The session outlives connections and the centre itself (`clean_start = false`), so that the broker queues what arrives meanwhile.
+//! The broker sends at most [`IN_FLIGHT_MAX`] unacknowledged messages; the queue behind holds twice that, and so polling never waits
+//! for the store. Latest pictures are QoS 0 and are left out when the queue fills up.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use matpho_wire::{PACKET_BYTES_MAX, Topic};
+use rand::Rng;
+use rumqttc::v5::{
+    AsyncClient, Event, EventLoop, MqttOptions,
+    mqttbytes::{
+        QoS,
+        v5::{ConnectProperties, Filter, Packet, Publish, SubscribeReasonCode},
+    },
+};
+use tokio::{sync::mpsc, time::sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::{broker::Access, health::Status, metrics::Metrics};
+
+/// Messages that the broker sends ahead of our acknowledgements.
+pub const IN_FLIGHT_MAX: u16 = 128;
+
+/// Messages between connection and store. After a reconnection the broker repeats what is still in here.
+pub const QUEUE_MAX: usize = 4 * IN_FLIGHT_MAX as usize;
+
+/// Requests to the connection (acknowledgements, commands): more than can be waiting at once.
+const REQUESTS_MAX: usize = 1_024;
+
+/// How long the broker keeps our session when we are away.
+const SESSION_EXPIRY_S: u32 = 14 * 24 * 3_600;
+
+/// Time between two attempts to connect: the first and the longest; a third of it is left to chance.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(15));
+
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+const CLIENT_ID: &str = "matpho-center";
+
+/// A message as it came, with the connection it came over.
+pub struct Delivery {
+    /// The message.
+    pub publish: Publish,
+    connection: u64,
+}
+
+/// Acknowledges deliveries.
+#[derive(Clone)]
+pub struct Acks {
+    client: AsyncClient,
+    connection: Arc<AtomicU64>,
+}
+
+impl Acks {
+    /// Tells the broker that a message is ours. One from an earlier connection is left alone: the broker repeats it, and packet
+    /// numbers mean something only in their connection.
+    pub async fn ack(&self, delivery: &Delivery) {
+        let current = delivery.connection == self.connection.load(Ordering::Acquire);
+        if current && delivery.publish.qos != QoS::AtMostOnce {
+            // An error means that the connection's task is gone: we are stopping, and the broker will repeat it.
+            let _ = self.client.ack(&delivery.publish).await;
+        }
+    }
+}
+
+/// The connection's two ends before it is run.
+pub struct Link {
+    event_loop: EventLoop,
+    client: AsyncClient,
+    connection: Arc<AtomicU64>,
+    status: Arc<Status>,
+    metrics: Arc<Metrics>,
+}
+
+impl Link {
+    /// Prepares a connection; nothing happens before [`Link::run`].
+    pub fn new(access: &Access, status: Arc<Status>, metrics: Arc<Metrics>) -> Self {
+        let mut options = MqttOptions::new(CLIENT_ID, access.host.clone(), access.port);
+        let properties = ConnectProperties {
+            session_expiry_interval: Some(SESSION_EXPIRY_S),
+            receive_maximum: Some(IN_FLIGHT_MAX),
+            // What comes may be larger than what we say a message may be, by topic and properties.
+            max_packet_size: Some(PACKET_BYTES_MAX + 64 * 1024),
+            ..ConnectProperties::new()
+        };
+        options
+            .set_connect_properties(properties)
+            .set_clean_start(false)
+            .set_manual_acks(true)
+            .set_keep_alive(KEEP_ALIVE)
+            .set_transport(access.transport());
+        if let Some((user, password)) = &access.login {
+            options.set_credentials(user, password);
+        }
+        let (client, event_loop) = AsyncClient::new(options, REQUESTS_MAX);
+        Self { event_loop, client, connection: Arc::default(), status, metrics }
+    }
+
+    /// For sending commands.
+    pub fn client(&self) -> AsyncClient {
+        self.client.clone()
+    }
+
+    /// For acknowledging.
+    pub fn acks(&self) -> Acks {
+        Acks { client: self.client.clone(), connection: self.connection.clone() }
+    }
+
+    /// Polls until told to stop.
+    pub async fn run(mut self, queue: mpsc::Sender<Delivery>, stop: CancellationToken) {
+        let mut backoff = BACKOFF.0;
+        // Deliveries that were read from a connection that is gone by now belong to none.
+        let mut connection = None;
+        loop {
+            let event = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                event = self.event_loop.poll() => event,
+            };
+            match event {
+                Ok(Event::Incoming(Packet::ConnAck(connack))) => {
+                    connection = Some(self.connection.fetch_add(1, Ordering::AcqRel) + 1);
+                    backoff = BACKOFF.0;
+                    self.metrics.broker_connections.one();
+                    self.status.set_broker_connected(true);
+                    tracing::info!(session_present = connack.session_present, "connected to the broker");
+                    if self.client.try_subscribe_many(filters()).is_err() {
+                        tracing::error!("could not subscribe: too many requests wait; reconnect by restarting the centre");
+                    }
+                }
+                Ok(Event::Incoming(Packet::SubAck(suback))) => {
+                    if suback.return_codes.iter().any(|code| !matches!(code, SubscribeReasonCode::Success(_))) {
+                        tracing::error!(answers = ?suback.return_codes, "the broker refuses subscriptions; its access list must let the centre read matpho/v1/#");
+                    }
+                }
+                Ok(Event::Incoming(Packet::Publish(publish))) => {
+                    let picture = publish.qos == QoS::AtMostOnce;
+                    if picture && queue.capacity() <= QUEUE_MAX / 2 {
+                        self.metrics.pictures_dropped.one();
+                        continue;
+                    }
+                    let delivery = Delivery { publish, connection: connection.unwrap_or(0) };
+                    if queue.send(delivery).await.is_err() {
+                        break;
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    connection = None;
+                    self.connection.fetch_add(1, Ordering::AcqRel);
+                    self.status.set_broker_connected(false);
+                    let jitter = rand::rng().random_range(0.0..0.33);
+                    let wait = backoff.mul_f64(1.0 + jitter);
+                    tracing::warn!(
+                        error = crate::chain(&error),
+                        retry_in_ms = wait.as_millis() as u64,
+                        "no connection to the broker"
+                    );
+                    tokio::select! {
+                        () = stop.cancelled() => break,
+                        () = sleep(wait) => {}
+                    }
+                    backoff = (backoff * 2).min(BACKOFF.1);
+                }
+            }
+        }
+        self.status.set_broker_connected(false);
+        let _ = self.client.try_disconnect();
+        // The good-bye has to go out; whether it did is the broker's keep-alive to find out.
+        let _ = tokio::time::timeout(Duration::from_millis(200), async { while self.event_loop.poll().await.is_ok() {} }).await;
+    }
+}
+
+fn filters() -> Vec<Filter> {
+    let filter = |path: String| {
+        let qos = if path.ends_with("/picture") { QoS::AtMostOnce } else { QoS::AtLeastOnce };
+        Filter::new(path, qos)
+    };
+    Topic::filters_shared().into_iter().chain(Topic::filters_retained()).map(filter).collect()
+}

@@ -1,0 +1,303 @@
+//! Commits what came, several messages at a time, then acknowledges it.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use matpho_scene::WallTime;
+use matpho_wire::EvidenceData;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    link::{Acks, Delivery},
+    message::{self, Message},
+};
+use crate::{
+    api::types::Picture,
+    broker::accounts::account_of,
+    health::Status,
+    incident::rules,
+    live::Live,
+    metrics::Metrics,
+    pictures::Pictures,
+    store::{Store, StoreError, Tx, events::Taken, files},
+};
+
+/// Messages in one transaction.
+const BATCH_MAX: usize = 64;
+
+/// How long a transaction waits for company. A commit waits for the disk anyway; this makes a busy minute cost fewer of them.
+const LINGER: Duration = Duration::from_millis(5);
+
+/// Time between two attempts to write: the first and the longest.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
+
+/// How often one sender's mistakes are told in the log.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
+
+/// Senders whose mistakes are told apart.
+const COMPLAINTS_MAX: usize = 1_000;
+
+/// The one who writes.
+pub struct Writer {
+    /// Where to.
+    pub store: Store,
+    /// How to say that it is done.
+    pub acks: Acks,
+    /// What becomes one incident.
+    pub settings: rules::Settings,
+    /// Where latest pictures go.
+    pub pictures: Arc<Pictures>,
+    /// Who hears of them.
+    pub live: Arc<Live>,
+    /// How the centre is.
+    pub status: Arc<Status>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// A message on its way into the store.
+struct Item {
+    delivery: Delivery,
+    arrived: WallTime,
+    content: Result<(String, Message), String>,
+}
+
+/// What a transaction leaves to be done once it is committed.
+#[derive(Default)]
+struct Aftermath {
+    duplicates: u64,
+    rejected: u64,
+    garbage: Vec<String>,
+    heard: Vec<(String, String)>,
+}
+
+impl Writer {
+    /// Writes until told to stop. What is in the queue then is not acknowledged: the broker keeps it.
+    pub async fn run(self, mut queue: mpsc::Receiver<Delivery>, stop: CancellationToken) {
+        let mut complaints = Complaints::default();
+        loop {
+            let first = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                first = queue.recv() => first,
+            };
+            let Some(first) = first else { return };
+            let mut batch = vec![self.receive(first)];
+            let deadline = Instant::now() + LINGER;
+            while batch.len() < BATCH_MAX {
+                match timeout_at(deadline, queue.recv()).await {
+                    Ok(Some(delivery)) => batch.push(self.receive(delivery)),
+                    Ok(None) | Err(_) => break,
+                }
+            }
+            self.status.heard(crate::clock::now());
+            self.show_pictures(&batch);
+            batch.iter().for_each(|item| complaints.about(item));
+            if !self.write_until_done(&batch, &stop).await {
+                return;
+            }
+            for item in &batch {
+                self.acks.ack(&item.delivery).await;
+            }
+        }
+    }
+
+    fn receive(&self, delivery: Delivery) -> Item {
+        let topic = String::from_utf8_lossy(&delivery.publish.topic);
+        let content = message::read(&topic, &delivery.publish.payload).map(|(address, message)| (account_of(&address), message));
+        Item { arrived: crate::clock::now(), content, delivery }
+    }
+
+    /// Latest pictures need no store.
+    fn show_pictures(&self, batch: &[Item]) {
+        for item in batch {
+            let Ok((edge, Message::Picture(data, jpeg))) = &item.content else { continue };
+            let picture = Picture {
+                edge: edge.clone(),
+                camera: data.camera.to_string(),
+                url: format!("/api/v1/cameras/{edge}/{}/picture.jpg?at={}", data.camera, data.seen.at.as_unix_millis()),
+                seen: data.seen.at,
+                width: data.width,
+                height: data.height,
+            };
+            if self.pictures.put(picture.clone(), jpeg.clone()) {
+                self.live.picture(&picture);
+            }
+        }
+    }
+
+    /// Tries until it is committed. False: told to stop before that.
+    async fn write_until_done(&self, batch: &[Item], stop: &CancellationToken) -> bool {
+        let mut backoff = BACKOFF.0;
+        loop {
+            match self.write(batch).await {
+                Ok(aftermath) => {
+                    self.status.set_store_failing(false);
+                    self.finish(batch, aftermath).await;
+                    return true;
+                }
+                Err(error) => {
+                    self.status.set_store_failing(true);
+                    self.metrics.store_retries.one();
+                    tracing::error!(
+                        error = crate::chain(&error),
+                        messages = batch.len(),
+                        retry_in_ms = backoff.as_millis() as u64,
+                        "messages could not be stored; they are not acknowledged and wait at the broker"
+                    );
+                    tokio::select! {
+                        () = stop.cancelled() => return false,
+                        () = sleep(backoff) => {}
+                    }
+                    backoff = (backoff * 2).min(BACKOFF.1);
+                }
+            }
+        }
+    }
+
+    async fn write(&self, batch: &[Item]) -> Result<Aftermath, StoreError> {
+        let mut aftermath = Aftermath::default();
+        let mut tx = self.store.begin().await?;
+        for item in batch {
+            let reason = match &item.content {
+                Err(reason) => Some(reason.clone()),
+                Ok((edge, message)) => {
+                    tx.mark().await?;
+                    match self.take(&mut tx, edge, message, item.arrived, &mut aftermath).await {
+                        Ok(()) => None,
+                        Err(error) if error.is_of_message() => {
+                            tx.back_to_mark().await?;
+                            Some(crate::chain(&error))
+                        }
+                        Err(error) => return Err(error),
+                    }
+                }
+            };
+            if let Some(reason) = reason {
+                aftermath.rejected += 1;
+                let topic = String::from_utf8_lossy(&item.delivery.publish.topic);
+                tx.reject(&topic, &reason, &item.delivery.publish.payload, item.arrived).await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(aftermath)
+    }
+
+    async fn take(
+        &self,
+        tx: &mut Tx,
+        edge: &str,
+        message: &Message,
+        arrived: WallTime,
+        aftermath: &mut Aftermath,
+    ) -> Result<(), StoreError> {
+        let taken = match message {
+            Message::Event(message) => tx.take_event(edge, message, arrived, &self.settings).await?,
+            Message::Measurement(message) => tx.take_measurement(edge, message).await?,
+            Message::Evidence(data, jpeg) => self.take_evidence(tx, edge, data, jpeg, arrived, aftermath).await?,
+            Message::EdgeStatus(message) => {
+                tx.take_edge_status(edge, message, arrived).await?;
+                Taken::New
+            }
+            Message::CameraStatus(message) => {
+                if !tx.take_camera_status(edge, message, arrived).await? {
+                    aftermath.heard.push((edge.into(), message.data.camera.to_string()));
+                }
+                Taken::New
+            }
+            Message::Reply(reply) => {
+                if !reply.done {
+                    let error = reply.error.as_deref().unwrap_or("the gateway did not say why");
+                    tx.clip_failed(edge, &reply.request, error, arrived).await?;
+                }
+                Taken::New
+            }
+            Message::Picture(..) | Message::Cleared => Taken::New,
+        };
+        aftermath.duplicates += u64::from(taken == Taken::Duplicate);
+        Ok(())
+    }
+
+    /// The file first, then its row: a row never names a file that is not there.
+    async fn take_evidence(
+        &self,
+        tx: &mut Tx,
+        edge: &str,
+        data: &EvidenceData,
+        jpeg: &Bytes,
+        arrived: WallTime,
+        aftermath: &mut Aftermath,
+    ) -> Result<Taken, StoreError> {
+        let Some(event) = data.event.map(|event| event.to_string()) else { return Ok(Taken::Duplicate) };
+        let day = rules::place_time(data.seen.at, arrived).at;
+        let path = files::evidence_path(&event, day, &data.sha256);
+        let (place, bytes) = (self.store.folder().join(&path), jpeg.clone());
+        blocking(move || files::write(&place, &bytes)).await?;
+        let outcome = tx.take_evidence(edge, &event, data, (&path, jpeg.len()), arrived).await?;
+        aftermath.garbage.extend(outcome.garbage);
+        Ok(outcome.taken)
+    }
+
+    async fn finish(&self, batch: &[Item], aftermath: Aftermath) {
+        self.metrics.duplicates.add(aftermath.duplicates);
+        self.metrics.rejected.add(aftermath.rejected);
+        let now = crate::clock::now();
+        for item in batch {
+            let Ok((_, message)) = &item.content else { continue };
+            if let Some(index) = message.kind_index() {
+                self.metrics.messages[index].one();
+            }
+            let recorded = match message {
+                Message::Event(message) => Some(message.recordedtime),
+                Message::Measurement(message) => Some(message.recordedtime),
+                _ => None,
+            };
+            if let Some(recorded) = recorded.filter(|recorded| recorded.as_unix_millis() > rules::EARLIEST_UNIX_MS) {
+                self.metrics.ingest_lag.observe(now.since(recorded));
+            }
+        }
+        for (edge, camera) in aftermath.heard {
+            self.live.heard(&edge, &camera);
+        }
+        for path in aftermath.garbage {
+            let path = self.store.folder().join(path);
+            let _ = tokio::task::spawn_blocking(move || files::remove(&path)).await;
+        }
+    }
+}
+
+/// Runs blocking work beside the async threads.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, StoreError> + Send + 'static) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// Tells each sender's mistakes in the log, but not each of them.
+#[derive(Default)]
+struct Complaints(HashMap<String, (Instant, u64)>);
+
+impl Complaints {
+    fn about(&mut self, item: &Item) {
+        let Err(reason) = &item.content else { return };
+        let topic = String::from_utf8_lossy(&item.delivery.publish.topic);
+        let sender: String = topic.split('/').take(4).collect::<Vec<_>>().join("/");
+        if self.0.len() >= COMPLAINTS_MAX {
+            self.0.clear();
+        }
+        let now = Instant::now();
+        match self.0.get_mut(&sender) {
+            Some((told, silent)) if now.duration_since(*told) < COMPLAIN_EVERY => *silent += 1,
+            known => {
+                let silent = known.map_or(0, |(_, silent)| *silent);
+                tracing::warn!(%topic, reason, since_last_told = silent, "a message was rejected; it is in the table `rejected`");
+                self.0.insert(sender, (now, 0));
+            }
+        }
+    }
+}

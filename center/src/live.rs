@@ -1,0 +1,227 @@
+//! The live stream's inside: what changed goes to every listener, as it is now.
+//!
+//! Two sorts of news. Changes of incidents, cameras and gateways have a sequence number from the store, so that a listener that was
+//! away resumes behind the last one it saw. Pictures and the age of a camera's last frame are fleeting: no number, no resuming, the
+//! next one replaces them. **A listener never holds up another:** each has a queue of [`QUEUE_MAX`]; whose queue is full is dropped,
+//! and comes back by itself with the number it saw last.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use serde::Serialize;
+use tokio::{
+    sync::mpsc,
+    time::{MissedTickBehavior, interval, sleep},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api::types::{Camera, Picture, Reset},
+    metrics::Metrics,
+    pictures::Pictures,
+    store::{Change, Store, StoreError},
+};
+
+/// News that a listener may lag behind before it is dropped.
+pub const QUEUE_MAX: usize = 64;
+
+/// Listeners at once.
+pub const LISTENERS_MAX: usize = 500;
+
+/// How often the ages of cameras' frames are told.
+const AGES_EVERY: Duration = Duration::from_secs(5);
+
+/// One piece of news.
+#[derive(Debug, Clone)]
+pub struct News {
+    /// Its sequence number; `None` where it is fleeting.
+    pub sequence: Option<i64>,
+    /// What it is: `incident`, `camera`, `edge`, `picture`, `reset`.
+    pub event: &'static str,
+    /// The object, JSON.
+    pub data: Arc<str>,
+}
+
+impl News {
+    /// News of an object.
+    pub fn of(sequence: Option<i64>, event: &'static str, object: &impl Serialize) -> Option<Self> {
+        match serde_json::to_string(object) {
+            Ok(data) => Some(Self { sequence, event, data: data.into() }),
+            Err(error) => {
+                tracing::error!(event, %error, "news could not be written as JSON");
+                None
+            }
+        }
+    }
+}
+
+/// What the stream shows: the store, and the pictures beside it.
+#[derive(Clone)]
+pub struct Shown {
+    /// The store.
+    pub store: Store,
+    /// The latest pictures.
+    pub pictures: Arc<Pictures>,
+}
+
+impl Shown {
+    /// A camera with its picture.
+    pub async fn camera(&self, edge: &str, camera: &str) -> Result<Option<Camera>, StoreError> {
+        Ok(self.store.camera(edge, camera).await?.map(|camera| self.with_picture(camera)))
+    }
+
+    /// The camera with its picture.
+    pub fn with_picture(&self, mut camera: Camera) -> Camera {
+        camera.picture = self.pictures.about(&camera.edge, &camera.camera);
+        camera
+    }
+
+    /// A change as news: the object as it is now; `None` where it is gone.
+    pub async fn news(&self, sequence: i64, change: &Change) -> Result<Option<News>, StoreError> {
+        let sequence = Some(sequence);
+        Ok(match change {
+            Change::Incident(id) => self.store.incident(id).await?.and_then(|incident| News::of(sequence, "incident", &incident)),
+            Change::Camera(edge, camera) => {
+                self.camera(edge, camera).await?.and_then(|camera| News::of(sequence, "camera", &camera))
+            }
+            Change::Edge(edge) => self.store.edge(edge).await?.and_then(|edge| News::of(sequence, "edge", &edge)),
+        })
+    }
+}
+
+/// The listeners.
+pub struct Live {
+    listeners: Mutex<Vec<mpsc::Sender<News>>>,
+    heard: Mutex<BTreeSet<(String, String)>>,
+    metrics: Arc<Metrics>,
+}
+
+impl Live {
+    /// Without listeners.
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self { listeners: Mutex::default(), heard: Mutex::default(), metrics }
+    }
+
+    /// A new listener's queue; `None` where there are too many already.
+    pub fn listen(&self) -> Option<mpsc::Receiver<News>> {
+        let (sender, receiver) = mpsc::channel(QUEUE_MAX);
+        let mut listeners = self.listeners.lock();
+        listeners.retain(|listener| !listener.is_closed());
+        if listeners.len() >= LISTENERS_MAX {
+            return None;
+        }
+        listeners.push(sender);
+        Some(receiver)
+    }
+
+    /// How many listen.
+    pub fn listeners(&self) -> usize {
+        self.listeners.lock().iter().filter(|listener| !listener.is_closed()).count()
+    }
+
+    /// Tells of a new picture.
+    pub fn picture(&self, picture: &Picture) {
+        if let Some(news) = News::of(None, "picture", picture) {
+            self.send(&news);
+        }
+    }
+
+    /// A camera said again what it had said before: only its ages changed.
+    pub fn heard(&self, edge: &str, camera: &str) {
+        self.heard.lock().insert((edge.into(), camera.into()));
+    }
+
+    fn send(&self, news: &News) {
+        self.listeners.lock().retain(|listener| match listener.try_send(news.clone()) {
+            Ok(()) => true,
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                self.metrics.stream_dropped.one();
+                false
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => false,
+        });
+    }
+
+    /// Distributes what changes until told to stop; then the listeners are let go.
+    pub async fn run(&self, shown: Shown, stop: CancellationToken) {
+        let mut newest = shown.store.newest();
+        let mut told = *newest.borrow_and_update();
+        let mut ages = interval(AGES_EVERY);
+        ages.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let outcome = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                Ok(()) = newest.changed() => self.tell(&shown, &mut told).await,
+                _ = ages.tick() => self.tell_ages(&shown).await,
+            };
+            if let Err(error) = outcome {
+                tracing::warn!(error = crate::chain(&error), "the live stream could not read the store and tries again");
+                sleep(Duration::from_secs(1)).await;
+                newest.mark_changed();
+            }
+        }
+        self.listeners.lock().clear();
+    }
+
+    async fn tell(&self, shown: &Shown, told: &mut i64) -> Result<(), StoreError> {
+        let (newest, changes) = shown.store.changes_since(*told).await?;
+        match changes {
+            Some(changes) => {
+                for (sequence, change) in changes {
+                    if let Some(news) = shown.news(sequence, &change).await? {
+                        self.send(&news);
+                    }
+                    *told = sequence;
+                }
+            }
+            None => {
+                if let Some(news) = News::of(Some(newest), "reset", &Reset { sequence: newest }) {
+                    self.send(&news);
+                }
+            }
+        }
+        *told = newest.max(*told);
+        Ok(())
+    }
+
+    async fn tell_ages(&self, shown: &Shown) -> Result<(), StoreError> {
+        let heard = std::mem::take(&mut *self.heard.lock());
+        if self.listeners() == 0 {
+            return Ok(());
+        }
+        for (edge, camera) in heard {
+            if let Some(news) = shown.camera(&edge, &camera).await?.and_then(|camera| News::of(None, "camera", &camera)) {
+                self.send(&news);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_listener_is_dropped_and_the_others_are_not() {
+        let live = Live::new(Arc::new(Metrics::default()));
+        let mut slow = live.listen().unwrap();
+        let mut quick = live.listen().unwrap();
+        let news = News::of(Some(1), "reset", &Reset { sequence: 1 }).unwrap();
+        for _ in 0..QUEUE_MAX {
+            live.send(&news);
+            quick.try_recv().unwrap();
+        }
+        assert_eq!(live.listeners(), 2);
+        live.send(&news);
+        assert_eq!(live.listeners(), 1);
+        assert_eq!(live.metrics.stream_dropped.get(), 1);
+        let mut got = 0;
+        while slow.try_recv().is_ok() {
+            got += 1;
+        }
+        assert_eq!(got, QUEUE_MAX);
+        assert!(quick.try_recv().is_ok());
+    }
+}

@@ -1,0 +1,232 @@
+//! Puts the centre together and runs it. The only file that starts tasks.
+//!
+//! | task | does | waits for | at its bound |
+//! |---|---|---|---|
+//! | broker | keeps our mosquitto running (managed mode) | its death | |
+//! | link | polls the broker's connection | the broker | |
+//! | writer | commits batches of 64, then acknowledges | queue of 512 from link | link waits; the broker sends no more than 128 unacknowledged; latest pictures are left out from half on |
+//! | live | sends what changed to listeners | the store's newest sequence number (newest wins) | a listener's queue of 64: it is dropped and resumes |
+//! | housekeeping | closes, expires, trims, makes room | every 10 s | |
+//! | http | serves | connections | 500 listeners on the stream: 503; 2 passwords at once: the next waits |
+//!
+//! Stopping goes against the stream: HTTP, link, writer and the rest first, the broker last, so that nothing on its way is cut off.
+//! What was not committed by then is not acknowledged and stays at the broker.
+
+use std::{fs::File, net::SocketAddr, sync::Arc, time::Duration};
+
+use matpho_scene::WallTime;
+use tokio::{
+    net::TcpListener,
+    sync::mpsc,
+    time::{MissedTickBehavior, interval, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    api::{self, Api},
+    auth::token,
+    broker::{Access, BrokerError, managed::Managed},
+    clips::Clips,
+    config::{Broker, Config},
+    health::Status,
+    ingest::{
+        link::{self, Link},
+        writer::Writer,
+    },
+    live::{Live, Shown},
+    metrics::Metrics,
+    pictures::Pictures,
+    store::{Store, StoreError, files},
+};
+
+/// How often things that only time brings about are looked after.
+const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(10);
+
+/// How long what is at work has to finish when the centre stops.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The variable with a token for scripts.
+pub const TOKEN_VARIABLE: &str = "MATPHO_DEMO_TOKEN";
+
+/// Why the centre does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The broker.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// The address for HTTP.
+    #[error("cannot listen on {listen} (http.listen)")]
+    Listen {
+        /// Where.
+        listen: SocketAddr,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file with the token for scripts.
+    #[error("failed to read {path} (auth.demo_token_file)")]
+    TokenFile {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Runs the centre until told to stop.
+pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError> {
+    let folder = config.state.folder.clone();
+    let store = Store::open(&folder, config.state.database_bytes_max).await?;
+    let _lock = lock(&folder)?;
+    let script_token_sha256 = script_token(&config)?.map(|token| token::sha256(&token));
+    let (listener, address) = listen(&config, &folder).await?;
+
+    let broker_stop = CancellationToken::new();
+    let (access, broker) = match &config.broker {
+        Broker::External(external) => (Access::external(external)?, None),
+        Broker::Managed(managed) => {
+            let managed = Managed::prepare(managed, &folder).await?;
+            (managed.access.clone(), Some(tokio::spawn(managed.supervise(broker_stop.clone()))))
+        }
+    };
+
+    let status = Arc::new(Status::new(crate::clock::now()));
+    let metrics = Arc::new(Metrics::default());
+    let pictures = Arc::new(Pictures::default());
+    let live = Arc::new(Live::new(metrics.clone()));
+    let shown = Shown { store: store.clone(), pictures: pictures.clone() };
+    let link = Link::new(&access, status.clone(), metrics.clone());
+    let (queue_in, queue_out) = mpsc::channel(link::QUEUE_MAX);
+    let writer = Writer {
+        store: store.clone(),
+        acks: link.acks(),
+        settings: config.incidents.clone(),
+        pictures,
+        live: live.clone(),
+        status: status.clone(),
+        metrics: metrics.clone(),
+    };
+    let clips = Clips { store: store.clone(), client: link.client(), status: status.clone(), config: config.clips.clone() };
+    let api = Arc::new(Api {
+        shown: shown.clone(),
+        live: live.clone(),
+        clips,
+        status,
+        metrics,
+        throttle: Default::default(),
+        script_token_sha256,
+        session: config.auth.session,
+        behind_tls: config.http.behind_tls,
+        config: config.clone(),
+    });
+
+    let tasks = TaskTracker::new();
+    tasks.spawn(link.run(queue_in, stop.clone()));
+    tasks.spawn(writer.run(queue_out, stop.clone()));
+    tasks.spawn({
+        let (live, stop) = (live.clone(), stop.clone());
+        async move { live.run(shown, stop).await }
+    });
+    tasks.spawn(housekeeping(store.clone(), config.clone(), stop.clone()));
+    tasks.spawn(serve(listener, api, stop.clone()));
+    tracing::info!("the centre serves http://{address}");
+    if store.users().await?.is_empty() {
+        tracing::warn!("there is no user yet: `matpho-center user add NAME` makes one");
+    }
+
+    stop.cancelled().await;
+    tracing::info!("stopping");
+    tasks.close();
+    if timeout(STOP_TIMEOUT, tasks.wait()).await.is_err() {
+        tracing::warn!("some tasks did not stop in time");
+    }
+    broker_stop.cancel();
+    if let Some(broker) = broker {
+        let _ = broker.await;
+    }
+    store.close().await;
+    Ok(())
+}
+
+/// Two centres on one state folder would undo each other's work.
+fn lock(folder: &std::path::Path) -> Result<File, StoreError> {
+    let path = folder.join("lock");
+    let file = File::create(&path).map_err(|source| StoreError::File { doing: "create", path: path.clone(), source })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse(folder.into())),
+        Err(std::fs::TryLockError::Error(source)) => Err(StoreError::File { doing: "lock", path, source }),
+    }
+}
+
+fn script_token(config: &Config) -> Result<Option<String>, RunError> {
+    let given = match &config.auth.demo_token_file {
+        Some(path) => Some(std::fs::read_to_string(path).map_err(|source| RunError::TokenFile { path: path.clone(), source })?),
+        None => std::env::var(TOKEN_VARIABLE).ok(),
+    };
+    let token = given.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
+    if token.as_ref().is_some_and(|token| token.len() < 16) {
+        tracing::warn!("the token for scripts is short; whoever guesses it may acknowledge and close incidents");
+    }
+    Ok(token)
+}
+
+/// Listens, and writes down where, for whoever set port 0.
+async fn listen(config: &Config, folder: &std::path::Path) -> Result<(TcpListener, SocketAddr), RunError> {
+    let failed = |source| RunError::Listen { listen: config.http.listen, source };
+    let listener = TcpListener::bind(config.http.listen).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let path = folder.join("http.url");
+    std::fs::write(&path, format!("http://{address}\n")).map_err(|source| StoreError::File { doing: "write", path, source })?;
+    Ok((listener, address))
+}
+
+async fn serve(listener: TcpListener, api: Arc<Api>, stop: CancellationToken) {
+    let service = api::router(api).into_make_service_with_connect_info::<SocketAddr>();
+    let stopped = stop.clone().cancelled_owned();
+    if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stopped).await {
+        tracing::error!(%error, "the HTTP server failed");
+        stop.cancel();
+    }
+}
+
+async fn housekeeping(store: Store, config: Config, stop: CancellationToken) {
+    let mut every = interval(HOUSEKEEPING_EVERY);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            _ = every.tick() => {}
+        }
+        if let Err(error) = keep_house(&store, &config, crate::clock::now()).await {
+            tracing::warn!(error = crate::chain(&error), "housekeeping failed and is tried again");
+        }
+    }
+}
+
+async fn keep_house(store: &Store, config: &Config, now: WallTime) -> Result<(), StoreError> {
+    let mut tx = store.begin().await?;
+    if let Some(after) = config.incidents.camera_auto_close {
+        let closed = tx.close_recovered(now - after, now).await?;
+        if closed > 0 {
+            tracing::info!(closed, "incidents about cameras that recovered were closed");
+        }
+    }
+    tx.expire_clips(now).await?;
+    tx.trim_sessions(now).await?;
+    tx.trim_changes().await?;
+    let garbage = match config.state.evidence_bytes_max {
+        Some(bytes_max) => tx.make_room(bytes_max).await?,
+        None => Vec::new(),
+    };
+    tx.commit().await?;
+    let folder = store.folder().to_owned();
+    let removed = tokio::task::spawn_blocking(move || garbage.iter().for_each(|path| files::remove(&folder.join(path))));
+    let _ = removed.await;
+    Ok(())
+}

@@ -1,0 +1,588 @@
+//! What the API shows, read from the store in the API's own types.
+
+use matpho_scene::{WallTime, measurement::Judgement};
+use matpho_wire::{CameraState, CameraStatus, EdgeState, EdgeStatus, EventData};
+
+use super::{Store, StoreError, clips::ClipRow, events, from_json, from_word, incidents, time, to};
+use crate::api::types::{
+    Act, Camera, CameraRef, CameraStateNow, Clip, ClipState, Closing, Edge, Event, EvidenceLink, Incident, IncidentDetail,
+    LogEntry, Measurement, Place,
+};
+
+/// Pictures that an incident carries itself.
+const EVIDENCE_MAX: i64 = 8;
+
+/// Which incidents are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct IncidentFilter {
+    /// Closed ones (`Some(true)`), others, or both.
+    pub closed: Option<bool>,
+    /// With an event of this kind, or of a kind that begins so (`fire`).
+    pub kind: Option<String>,
+    /// Seen by this camera.
+    pub camera: Option<String>,
+    /// At this gateway.
+    pub edge: Option<String>,
+    /// Began at or after.
+    pub from: Option<WallTime>,
+    /// Began before.
+    pub to: Option<WallTime>,
+    /// Older than this id.
+    pub before: Option<String>,
+}
+
+/// Which events are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// Of this kind, or of a kind that begins so.
+    pub kind: Option<String>,
+    /// Seen by this camera.
+    pub camera: Option<String>,
+    /// At this gateway.
+    pub edge: Option<String>,
+    /// Began at or after.
+    pub from: Option<WallTime>,
+    /// Began before.
+    pub to: Option<WallTime>,
+    /// Older than this beginning and id.
+    pub before: Option<(WallTime, String)>,
+}
+
+/// Which measurements are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct MeasurementFilter {
+    /// Of this camera.
+    pub camera: Option<String>,
+    /// At this gateway.
+    pub edge: Option<String>,
+    /// Of this zone.
+    pub zone: Option<String>,
+    /// Beginning at or after.
+    pub from: Option<WallTime>,
+    /// Beginning before.
+    pub to: Option<WallTime>,
+    /// Before this row: beginning and number.
+    pub before: Option<(i64, i64)>,
+}
+
+#[derive(sqlx::FromRow)]
+struct IncidentRow {
+    id: String,
+    family: String,
+    kind: String,
+    severity: String,
+    state: String,
+    ongoing: bool,
+    began_at: i64,
+    ended_at: Option<i64>,
+    opened_at: i64,
+    updated_at: i64,
+    late: bool,
+    clock_suspect: bool,
+    event_count: i64,
+    acknowledged_by: Option<String>,
+    acknowledged_at: Option<i64>,
+    closed_by: Option<String>,
+    closed_at: Option<i64>,
+    close_reason: Option<String>,
+    close_note: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct SeenRow {
+    edge: String,
+    camera: String,
+    kind: String,
+    name: Option<String>,
+    longitude: Option<f64>,
+    latitude: Option<f64>,
+}
+
+#[derive(sqlx::FromRow)]
+struct LinkRow {
+    event: String,
+    seen_at: i64,
+    width: i64,
+    height: i64,
+    sha256: String,
+    redacted: bool,
+}
+
+#[derive(sqlx::FromRow)]
+struct EventRow {
+    id: String,
+    incident: String,
+    edge: String,
+    camera: String,
+    placed_at: i64,
+    ended_at: Option<i64>,
+    arrived_at: i64,
+    late: bool,
+    clock_suspect: bool,
+    data: String,
+    name: Option<String>,
+    longitude: Option<f64>,
+    latitude: Option<f64>,
+    seen_at: Option<i64>,
+    width: Option<i64>,
+    height: Option<i64>,
+    sha256: Option<String>,
+    redacted: Option<bool>,
+    evidence_path: Option<String>,
+    clip_available: Option<bool>,
+    clip_state: Option<String>,
+    clip_error: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct CameraRow {
+    edge: String,
+    camera: String,
+    said_at: i64,
+    status: String,
+    edge_state: Option<String>,
+    edge_said_at: Option<i64>,
+    open_incidents: i64,
+}
+
+/// Everything about events; `$where` says which.
+macro_rules! select_events {
+    ($where:literal) => {
+        concat!(
+            "SELECT e.id, ie.incident, e.edge, e.camera, e.placed_at, e.ended_at, e.arrived_at, e.late, e.clock_suspect, e.data,
+                    c.name, c.longitude, c.latitude,
+                    v.seen_at, v.width, v.height, v.sha256, v.redacted, v.path AS evidence_path, v.clip_available,
+                    k.state AS clip_state, k.error AS clip_error
+             FROM events e
+             JOIN incident_events ie ON ie.event = e.id
+             LEFT JOIN cameras c ON c.edge = e.edge AND c.camera = e.camera
+             LEFT JOIN evidence v ON v.event = e.id AND v.edge = e.edge
+             LEFT JOIN clips k ON k.event = e.id ",
+            $where
+        )
+    };
+}
+
+macro_rules! select_cameras {
+    ($where:literal) => {
+        concat!(
+            "SELECT c.edge, c.camera, c.said_at, c.status, g.state AS edge_state, g.said_at AS edge_said_at,
+                    (SELECT COUNT(DISTINCT i.id) FROM events e JOIN incident_events ie ON ie.event = e.id
+                     JOIN incidents i ON i.id = ie.incident
+                     WHERE e.edge = c.edge AND e.camera = c.camera AND i.state <> 'closed') AS open_incidents
+             FROM cameras c LEFT JOIN edges g ON g.edge = c.edge ",
+            $where
+        )
+    };
+}
+
+fn position(longitude: Option<f64>, latitude: Option<f64>) -> Option<[f64; 2]> {
+    Some([longitude?, latitude?])
+}
+
+fn millis(instant: Option<WallTime>) -> Option<i64> {
+    instant.map(WallTime::as_unix_millis)
+}
+
+fn number<T: TryFrom<i64> + Default>(stored: i64) -> T {
+    T::try_from(stored).unwrap_or_default()
+}
+
+/// Where the picture of an event is.
+pub fn evidence_url(event: &str) -> String {
+    format!("/api/v1/evidence/{event}.jpg")
+}
+
+/// Where the clip of an event is.
+pub fn clip_url(event: &str) -> String {
+    format!("/api/v1/clips/{event}.mp4")
+}
+
+impl LinkRow {
+    fn into_link(self) -> EvidenceLink {
+        EvidenceLink {
+            url: evidence_url(&self.event),
+            event: self.event,
+            seen: time(self.seen_at),
+            width: number(self.width),
+            height: number(self.height),
+            sha256: self.sha256,
+            redacted: self.redacted,
+        }
+    }
+}
+
+impl EventRow {
+    fn into_event(self) -> Result<Event, StoreError> {
+        let data: EventData = from_json("event", &self.data)?;
+        let evidence = match (self.seen_at, self.width, self.height, self.sha256, self.redacted) {
+            (Some(seen_at), Some(width), Some(height), Some(sha256), Some(redacted))
+                if self.evidence_path.is_some_and(|path| !path.is_empty()) =>
+            {
+                Some(LinkRow { event: self.id.clone(), seen_at, width, height, sha256, redacted }.into_link())
+            }
+            _ => None,
+        };
+        let clip = self.clip_state.map(|state| ClipRow { state, error: self.clip_error, path: None, expires_at: 0 });
+        Ok(Event {
+            clip: clip_view(&self.id, clip.as_ref(), self.clip_available == Some(true)),
+            id: self.id,
+            incident: self.incident,
+            kind: data.kind,
+            phase: data.phase,
+            camera: CameraRef {
+                edge: self.edge,
+                name: self.name.unwrap_or_else(|| self.camera.clone()),
+                camera: self.camera,
+                position: position(self.longitude, self.latitude),
+            },
+            zone: data.zone.map(String::from),
+            began: time(self.placed_at),
+            seen: data.seen.at,
+            uncertainty_ms: data.seen.uncertainty_ms,
+            ended: self.ended_at.map(time),
+            arrived: time(self.arrived_at),
+            severity: data.severity,
+            confidence: data.confidence,
+            region: data.region,
+            detail: data.detail,
+            proof: data.proof,
+            models: data.models,
+            end_reason: data.end_reason,
+            late: self.late,
+            clock_suspect: self.clock_suspect,
+            evidence,
+        })
+    }
+}
+
+/// A clip as the API shows it.
+pub fn clip_view(event: &str, clip: Option<&ClipRow>, available: bool) -> Clip {
+    let state = match clip.map(|clip| clip.state.as_str()) {
+        Some("ready") => ClipState::Ready,
+        Some("requested") => ClipState::Requested,
+        Some(_) => ClipState::Failed,
+        None if available => ClipState::Available,
+        None => ClipState::None,
+    };
+    Clip {
+        state,
+        url: (state == ClipState::Ready).then(|| clip_url(event)),
+        error: clip.filter(|_| state == ClipState::Failed).and_then(|clip| clip.error.clone()),
+    }
+}
+
+impl CameraRow {
+    fn into_camera(self) -> Result<Camera, StoreError> {
+        let status: CameraStatus = from_json("camera status", &self.status)?;
+        let mut camera = Camera {
+            edge: self.edge,
+            camera: self.camera,
+            name: status.name,
+            position: status.position,
+            state: match status.state {
+                CameraState::Live => CameraStateNow::Live,
+                CameraState::Stale => CameraStateNow::Stale,
+                CameraState::Lost => CameraStateNow::Lost,
+                CameraState::Blind => CameraStateNow::Blind,
+                CameraState::Moved => CameraStateNow::Moved,
+            },
+            reason: status.reason,
+            since: status.since,
+            said: time(self.said_at),
+            frame_age_s: status.frame_age_s,
+            analysed_fps: status.analysed_fps,
+            judgements: status.judgements,
+            open_incidents: number(self.open_incidents),
+            picture: None,
+        };
+        // What a gateway said before it went away is no knowledge of the present.
+        if self.edge_state.as_deref() == Some("offline") {
+            camera.state = CameraStateNow::Unknown;
+            camera.reason = Some("edge_offline".into());
+            camera.since = time(self.edge_said_at.unwrap_or(self.said_at));
+            camera.frame_age_s = None;
+            camera.analysed_fps = None;
+            camera.judgements.values_mut().for_each(|judgement| *judgement = Judgement::Unknown);
+        }
+        Ok(camera)
+    }
+}
+
+impl Store {
+    async fn complete(&self, row: IncidentRow) -> Result<Incident, StoreError> {
+        let seen: Vec<SeenRow> = sqlx::query_as(
+            "SELECT e.edge, e.camera, e.kind, c.name, c.longitude, c.latitude
+             FROM incident_events ie JOIN events e ON e.id = ie.event
+             LEFT JOIN cameras c ON c.edge = e.edge AND c.camera = e.camera
+             WHERE ie.incident = $1 ORDER BY e.placed_at, e.id",
+        )
+        .bind(&row.id)
+        .fetch_all(&self.read)
+        .await
+        .map_err(to("read an incident's cameras"))?;
+        let mut cameras: Vec<CameraRef> = Vec::new();
+        let mut kinds = Vec::new();
+        for seen in seen {
+            let kind = events::kind(seen.kind)?;
+            if !kinds.contains(&kind) {
+                kinds.push(kind);
+            }
+            if !cameras.iter().any(|known| known.edge == seen.edge && known.camera == seen.camera) {
+                cameras.push(CameraRef {
+                    edge: seen.edge,
+                    name: seen.name.unwrap_or_else(|| seen.camera.clone()),
+                    camera: seen.camera,
+                    position: position(seen.longitude, seen.latitude),
+                });
+            }
+        }
+        let evidence: Vec<LinkRow> = sqlx::query_as(
+            "SELECT v.event, v.seen_at, v.width, v.height, v.sha256, v.redacted
+             FROM incident_events ie JOIN events e ON e.id = ie.event JOIN evidence v ON v.event = e.id AND v.edge = e.edge
+             WHERE ie.incident = $1 AND v.path <> '' ORDER BY e.placed_at, e.id LIMIT $2",
+        )
+        .bind(&row.id)
+        .bind(EVIDENCE_MAX)
+        .fetch_all(&self.read)
+        .await
+        .map_err(to("read an incident's pictures"))?;
+        let kind = events::kind(row.kind)?;
+        let place = Place {
+            name: cameras.first().map(|camera| camera.name.clone()).unwrap_or_default(),
+            position: cameras.iter().find_map(|camera| camera.position),
+        };
+        let closed = match (row.closed_by, row.closed_at, row.close_reason) {
+            (Some(by), Some(at), Some(reason)) => {
+                Some(Closing { by, at: time(at), reason: from_word("close reason", reason)?, note: row.close_note })
+            }
+            _ => None,
+        };
+        Ok(Incident {
+            id: row.id,
+            kind,
+            kinds,
+            family: from_word("family", row.family)?,
+            title: incidents::title(kind, &place.name),
+            state: from_word("incident state", row.state)?,
+            ongoing: row.ongoing,
+            severity: from_word("severity", row.severity)?,
+            cameras,
+            place,
+            began: time(row.began_at),
+            ended: row.ended_at.map(time),
+            opened: time(row.opened_at),
+            updated: time(row.updated_at),
+            late: row.late,
+            clock_suspect: row.clock_suspect,
+            acknowledged: row.acknowledged_by.zip(row.acknowledged_at).map(|(by, at)| Act { by, at: time(at) }),
+            closed,
+            event_count: number(row.event_count),
+            evidence: evidence.into_iter().map(LinkRow::into_link).collect(),
+        })
+    }
+
+    /// An incident.
+    pub async fn incident(&self, id: &str) -> Result<Option<Incident>, StoreError> {
+        let row: Option<IncidentRow> = sqlx::query_as("SELECT * FROM incidents WHERE id = $1")
+            .bind(id)
+            .fetch_optional(&self.read)
+            .await
+            .map_err(to("read an incident"))?;
+        match row {
+            Some(row) => self.complete(row).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// An incident with its events and its log.
+    pub async fn incident_detail(&self, id: &str) -> Result<Option<IncidentDetail>, StoreError> {
+        let Some(incident) = self.incident(id).await? else { return Ok(None) };
+        let events: Vec<EventRow> = sqlx::query_as(select_events!("WHERE ie.incident = $1 ORDER BY e.placed_at, e.id"))
+            .bind(id)
+            .fetch_all(&self.read)
+            .await
+            .map_err(to("read an incident's events"))?;
+        let log: Vec<(i64, String, String, Option<String>, Option<String>)> =
+            sqlx::query_as("SELECT at, who, what, event, note FROM incident_log WHERE incident = $1 ORDER BY line")
+                .bind(id)
+                .fetch_all(&self.read)
+                .await
+                .map_err(to("read an incident's log"))?;
+        let entry =
+            |(at, by, what, event, note)| Ok(LogEntry { at: time(at), by, what: from_word("log action", what)?, event, note });
+        Ok(Some(IncidentDetail {
+            incident,
+            events: events.into_iter().map(EventRow::into_event).collect::<Result<_, StoreError>>()?,
+            log: log.into_iter().map(entry).collect::<Result<_, StoreError>>()?,
+        }))
+    }
+
+    /// Incidents, the one that began last first.
+    pub async fn incidents(&self, filter: &IncidentFilter, limit: u32) -> Result<Vec<Incident>, StoreError> {
+        let rows: Vec<IncidentRow> = sqlx::query_as(
+            "SELECT * FROM incidents i
+             WHERE ($1 IS NULL OR (i.state = 'closed') = $1)
+               AND ($2 IS NULL OR EXISTS (
+                    SELECT 1 FROM incident_events ie JOIN events e ON e.id = ie.event
+                    WHERE ie.incident = i.id AND (e.kind = $2 OR e.kind LIKE $2 || '.%')))
+               AND (($3 IS NULL AND $4 IS NULL) OR EXISTS (
+                    SELECT 1 FROM incident_events ie JOIN events e ON e.id = ie.event
+                    WHERE ie.incident = i.id AND ($3 IS NULL OR e.camera = $3) AND ($4 IS NULL OR e.edge = $4)))
+               AND ($5 IS NULL OR i.began_at >= $5) AND ($6 IS NULL OR i.began_at < $6)
+               AND ($7 IS NULL OR i.id < $7)
+             ORDER BY i.id DESC LIMIT $8",
+        )
+        .bind(filter.closed)
+        .bind(&filter.kind)
+        .bind(&filter.camera)
+        .bind(&filter.edge)
+        .bind(millis(filter.from))
+        .bind(millis(filter.to))
+        .bind(&filter.before)
+        .bind(i64::from(limit))
+        .fetch_all(&self.read)
+        .await
+        .map_err(to("list incidents"))?;
+        let mut incidents = Vec::with_capacity(rows.len());
+        for row in rows {
+            incidents.push(self.complete(row).await?);
+        }
+        Ok(incidents)
+    }
+
+    /// How many incidents are not closed.
+    pub async fn open_incidents(&self) -> Result<i64, StoreError> {
+        sqlx::query_scalar("SELECT COUNT(*) FROM incidents WHERE state <> 'closed'")
+            .fetch_one(&self.read)
+            .await
+            .map_err(to("count open incidents"))
+    }
+
+    /// An event.
+    pub async fn event(&self, id: &str) -> Result<Option<Event>, StoreError> {
+        let row: Option<EventRow> = sqlx::query_as(select_events!("WHERE e.id = $1"))
+            .bind(id)
+            .fetch_optional(&self.read)
+            .await
+            .map_err(to("read an event"))?;
+        row.map(EventRow::into_event).transpose()
+    }
+
+    /// Events, the one that began last first.
+    pub async fn events(&self, filter: &EventFilter, limit: u32) -> Result<Vec<Event>, StoreError> {
+        let rows: Vec<EventRow> = sqlx::query_as(select_events!(
+            "WHERE ($1 IS NULL OR e.kind = $1 OR e.kind LIKE $1 || '.%')
+               AND ($2 IS NULL OR e.camera = $2) AND ($3 IS NULL OR e.edge = $3)
+               AND ($4 IS NULL OR e.placed_at >= $4) AND ($5 IS NULL OR e.placed_at < $5)
+               AND ($6 IS NULL OR e.placed_at < $6 OR (e.placed_at = $6 AND e.id < $7))
+             ORDER BY e.placed_at DESC, e.id DESC LIMIT $8"
+        ))
+        .bind(&filter.kind)
+        .bind(&filter.camera)
+        .bind(&filter.edge)
+        .bind(millis(filter.from))
+        .bind(millis(filter.to))
+        .bind(filter.before.as_ref().map(|(at, _)| at.as_unix_millis()))
+        .bind(filter.before.as_ref().map(|(_, id)| id.as_str()))
+        .bind(i64::from(limit))
+        .fetch_all(&self.read)
+        .await
+        .map_err(to("list events"))?;
+        rows.into_iter().map(EventRow::into_event).collect()
+    }
+
+    /// Where the picture of an event lies, from the state folder.
+    pub async fn evidence_path(&self, event: &str) -> Result<Option<String>, StoreError> {
+        sqlx::query_scalar(
+            "SELECT v.path FROM evidence v JOIN events e ON e.id = v.event AND e.edge = v.edge WHERE v.event = $1 AND v.path <> ''",
+        )
+        .bind(event)
+        .fetch_optional(&self.read)
+        .await
+        .map_err(to("look up a picture"))
+    }
+
+    /// All cameras, by gateway and id; without their pictures.
+    pub async fn cameras(&self) -> Result<Vec<Camera>, StoreError> {
+        let rows: Vec<CameraRow> = sqlx::query_as(select_cameras!("ORDER BY c.edge, c.camera"))
+            .fetch_all(&self.read)
+            .await
+            .map_err(to("list cameras"))?;
+        rows.into_iter().map(CameraRow::into_camera).collect()
+    }
+
+    /// A camera; without its picture.
+    pub async fn camera(&self, edge: &str, camera: &str) -> Result<Option<Camera>, StoreError> {
+        let row: Option<CameraRow> = sqlx::query_as(select_cameras!("WHERE c.edge = $1 AND c.camera = $2"))
+            .bind(edge)
+            .bind(camera)
+            .fetch_optional(&self.read)
+            .await
+            .map_err(to("read a camera"))?;
+        row.map(CameraRow::into_camera).transpose()
+    }
+
+    /// All gateways, by name.
+    pub async fn edges(&self) -> Result<Vec<Edge>, StoreError> {
+        let rows: Vec<(String, i64, String)> = sqlx::query_as("SELECT edge, said_at, status FROM edges ORDER BY edge")
+            .fetch_all(&self.read)
+            .await
+            .map_err(to("list gateways"))?;
+        rows.into_iter().map(edge_view).collect()
+    }
+
+    /// A gateway.
+    pub async fn edge(&self, edge: &str) -> Result<Option<Edge>, StoreError> {
+        let row: Option<(String, i64, String)> = sqlx::query_as("SELECT edge, said_at, status FROM edges WHERE edge = $1")
+            .bind(edge)
+            .fetch_optional(&self.read)
+            .await
+            .map_err(to("read a gateway"))?;
+        row.map(edge_view).transpose()
+    }
+
+    /// Measurements, the one that began last first, each with its row's number.
+    pub async fn measurements(&self, filter: &MeasurementFilter, limit: u32) -> Result<Vec<(i64, Measurement)>, StoreError> {
+        type Row = (i64, String, String, String, i64, i64, String);
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT line, edge, camera, zone, from_at, to_at, figures FROM measurements
+             WHERE ($1 IS NULL OR camera = $1) AND ($2 IS NULL OR edge = $2) AND ($3 IS NULL OR zone = $3)
+               AND ($4 IS NULL OR from_at >= $4) AND ($5 IS NULL OR from_at < $5)
+               AND ($6 IS NULL OR from_at < $6 OR (from_at = $6 AND line < $7))
+             ORDER BY from_at DESC, line DESC LIMIT $8",
+        )
+        .bind(&filter.camera)
+        .bind(&filter.edge)
+        .bind(&filter.zone)
+        .bind(millis(filter.from))
+        .bind(millis(filter.to))
+        .bind(filter.before.map(|(from, _)| from))
+        .bind(filter.before.map(|(_, row)| row))
+        .bind(i64::from(limit))
+        .fetch_all(&self.read)
+        .await
+        .map_err(to("list measurements"))?;
+        let view = |(row, edge, camera, zone, from, to, figures): Row| {
+            let figures = from_json("measurement", &figures)?;
+            Ok((row, Measurement { edge, camera, zone, from: time(from), to: time(to), figures }))
+        };
+        rows.into_iter().map(view).collect()
+    }
+}
+
+fn edge_view((edge, said_at, status): (String, i64, String)) -> Result<Edge, StoreError> {
+    let status: EdgeStatus = from_json("gateway status", &status)?;
+    let online = status.state == EdgeState::Online;
+    Ok(Edge {
+        edge,
+        state: status.state,
+        version: status.version,
+        started: status.started,
+        said: time(said_at),
+        cameras: status.cameras,
+        outbox_depth: status.outbox_depth,
+        outbox_age_s: status.outbox_age_s,
+        load: status.load.filter(|_| online),
+    })
+}
