@@ -2,7 +2,7 @@
  * A made-up city for development: cameras, incidents and what happens to them. It keeps to the contract of the real centre
  * (`tests/contract.test.ts`) and is no part of what is built.
  */
-import type { Camera, CameraRef, CameraState, Event, EventKind, Incident, IncidentDetail, LogAction, Severity } from '../src/lib/types.ts';
+import type { Camera, CameraRef, CameraState, Edge, Event, EventKind, Incident, IncidentDetail, LogAction, Severity } from '../src/lib/types.ts';
 
 const EDGE = 'tdm.gw-01';
 
@@ -245,6 +245,11 @@ export class City {
       .map(({ detail }) => detail.incident)
       .filter((incident) => (incident.state !== 'closed') === open)
       .sort((a, b) => (a.opened < b.opened ? 1 : -1));
+  }
+
+  edges(): Edge[] {
+    const now = Date.now();
+    return [{ edge: EDGE, state: 'online', version: '0.1.0', started: iso(now - 9 * 3_600_000), said: iso(now), cameras: CAMERAS.length, outbox_depth: 0, outbox_age_s: 0, load: 0.41 }];
   }
 
   detail(incident: string): IncidentDetail | undefined {

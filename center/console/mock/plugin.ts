@@ -89,7 +89,9 @@ class Centre {
         return this.#act(request, response, part[1]!, part[2]!, user);
       case 'GET cameras':
         if (part[3]?.startsWith('picture')) return this.#cameraPicture(response, part[2]!, searchParams.get('at'));
-        return json(response, { items: [...this.#city.cameras.values()] });
+        return json(response, [...this.#city.cameras.values()]);
+      case 'GET edges':
+        return json(response, this.#city.edges());
       case 'GET evidence':
         return this.#evidence(response, part[1]!.replace('.jpg', ''));
       case 'POST clips':

@@ -108,6 +108,7 @@ describe('the live stream', () => {
     expect(await desk.elapse()).toBe(2000);
     expect(await desk.elapse()).toBe(1000);
     expect(desk.asked).toEqual([undefined, undefined, undefined, '5']);
+    expect(desk.stream.resumed).toBe(true);
     expect(desk.messages.map(({ data }) => data)).toEqual(['a', 'whole']);
     expect(desk.phases).toEqual(['connecting', 'waiting', 'connecting', 'waiting', 'connecting', 'live', 'waiting', 'connecting', 'live', 'waiting']);
   });

@@ -11,7 +11,7 @@ const open = city.incidents(true);
 const fire = open.find((incident) => incident.kind === 'fire.flame')!;
 const jam = open.find((incident) => incident.kind === 'traffic.congestion')!;
 
-const maps = (): CityMaps => ({ incidents: new Map(), cameras: new Map() });
+const maps = (): CityMaps => ({ incidents: new Map(), cameras: new Map(), edges: new Map() });
 const later = (incident: Incident, change: Partial<Incident>): Incident => ({
   ...incident,
   updated: new Date(Date.parse(incident.updated) + 1000).toISOString(),
@@ -76,19 +76,20 @@ describe('what the stream says beside', () => {
     expect(apply(desk, message('reset', { sequence: 7 }))).toEqual({ resync: true });
     expect(apply(desk, message('hello', { version: '2', sequence: 7 }))).toEqual({ version: '2' });
     for (const odd of ['', '{', 'null', '[]', '7']) for (const event of ['incident', 'camera', 'picture', 'hello', 'weather']) expect(apply(desk, message(event, odd))).toEqual({});
-    expect(desk.incidents.size + desk.cameras.size).toBe(0);
+    expect(desk.incidents.size + desk.cameras.size + desk.edges.size).toBe(0);
   });
 });
 
 describe('reading the lists anew', () => {
   it('drops what is gone, and tells of what came meanwhile', () => {
     const desk = maps();
-    replaceAll(desk, open, [...city.cameras.values()]);
+    replaceAll(desk, open, [...city.cameras.values()], city.edges());
     const without = open.filter((incident) => incident.id !== jam.id);
     const more = { ...fire, id: `${fire.id}-2` };
-    expect(replaceAll(desk, [...without, more], [city.cameras.get('yersin')!]).map(({ id }) => id)).toEqual([more.id]);
+    expect(replaceAll(desk, [...without, more], [city.cameras.get('yersin')!], []).map(({ id }) => id)).toEqual([more.id]);
     expect(desk.incidents.has(jam.id)).toBe(false);
     expect(desk.cameras.size).toBe(1);
+    expect(desk.edges.size).toBe(0);
   });
 });
 

@@ -1,5 +1,5 @@
 /** The centre's API, typed. One method a call; what goes wrong is an {@link ApiError} with words for the operator. */
-import type { Camera, CloseReason, Incident, IncidentDetail, Me, Page, Problem, Settings } from './types.ts';
+import type { Camera, CloseReason, Edge, Incident, IncidentDetail, Me, Page, Problem, Settings } from './types.ts';
 
 const BASE = '/api/v1';
 /** Beyond this an operator would rather be told. */
@@ -67,14 +67,17 @@ export class Api {
   settings = (): Promise<Settings> => this.#call('GET', '/settings');
 
   /** All open incidents, over all pages. */
-  openIncidents = (): Promise<Incident[]> => this.#all('/incidents?state=open&limit=200');
+  async openIncidents(): Promise<Incident[]> {
+    const items: Incident[] = [];
+    for (let before: string | undefined; ; ) {
+      const page: Page<Incident> = await this.#incidents({ state: 'open', limit: '200' }, before);
+      items.push(...page.items);
+      if (!page.next || page.next === before) return items;
+      before = page.next;
+    }
+  }
   /** One page, newest first. `kind` is a kind or the group it begins with. */
-  closedIncidents = (kind?: string, before?: string): Promise<Page<Incident>> => {
-    const parameters = new URLSearchParams({ state: 'closed', limit: '100' });
-    if (kind) parameters.set('kind', kind);
-    if (before) parameters.set('before', before);
-    return this.#call('GET', `/incidents?${parameters}`);
-  };
+  closedIncidents = (kind?: string, before?: string): Promise<Page<Incident>> => this.#incidents({ state: 'closed', limit: '100', ...(kind ? { kind } : {}) }, before);
   incident = (id: string): Promise<IncidentDetail> => this.#call('GET', `/incidents/${id}`);
   acknowledge = (id: string): Promise<Incident> => this.#call('POST', `/incidents/${id}/acknowledge`, {});
   close = (id: string, reason: CloseReason, note?: string): Promise<Incident> =>
@@ -82,17 +85,11 @@ export class Api {
   note = (id: string, note: string): Promise<Incident> => this.#call('POST', `/incidents/${id}/note`, { note });
   requestClip = (event: string): Promise<void> => this.#call('POST', `/clips/${event}/request`);
 
-  cameras = (): Promise<Camera[]> => this.#all('/cameras?limit=500');
+  cameras = (): Promise<Camera[]> => this.#call('GET', '/cameras');
+  edges = (): Promise<Edge[]> => this.#call('GET', '/edges');
 
-  async #all<T>(path: string): Promise<T[]> {
-    const items: T[] = [];
-    for (let before: string | undefined; ; ) {
-      const page: Page<T> | T[] = await this.#call('GET', before ? `${path}&before=${encodeURIComponent(before)}` : path);
-      if (Array.isArray(page)) return page;
-      items.push(...page.items);
-      if (!page.next || page.next === before) return items;
-      before = page.next;
-    }
+  #incidents(query: Record<string, string>, before: string | undefined): Promise<Page<Incident>> {
+    return this.#call('GET', `/incidents?${new URLSearchParams({ ...query, ...(before ? { before } : {}) })}`);
   }
 }
 

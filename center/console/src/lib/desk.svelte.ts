@@ -11,7 +11,7 @@ import { byUrgency } from './order.ts';
 import { apply, putIncident, replaceAll, type Effects } from './reduce.ts';
 import { formatRoute, parseRoute, type Route } from './route.ts';
 import { sound } from './sound.svelte.ts';
-import type { Camera, CloseReason, Incident, IncidentDetail, Me, Settings } from './types.ts';
+import type { Camera, CloseReason, Edge, Incident, IncidentDetail, Me, Settings } from './types.ts';
 
 export type Session =
   /** Being asked for. */
@@ -41,6 +41,7 @@ class Desk {
   settings = $state.raw<Settings>();
   readonly incidents = new SvelteMap<string, Incident>();
   readonly cameras = new SvelteMap<string, Camera>();
+  readonly edges = new SvelteMap<string, Edge>();
   /** Whether the lists have been read once. */
   loaded = $state(false);
   live = $state.raw<{ phase: LivePhase; retryAt?: number }>({ phase: 'stopped' });
@@ -177,17 +178,16 @@ class Desk {
       { lastId: this.#stream?.lastId ?? '', silenceMsMax: Math.max(heartbeat * 3000, SILENCE_TOLD_MS) },
     );
     this.heardAt = time.now;
-    // The stream first: what changes while the lists are being read is then in one or the other.
+    // It says hello, and then the lists are read: what changes meanwhile is in one or the other.
     this.#stream.start();
-    await this.resync();
     await this.#readDetail();
   }
 
   /** Reads the lists anew. */
   async resync(): Promise<void> {
     try {
-      const [incidents, cameras] = await Promise.all([this.api.openIncidents(), this.api.cameras()]);
-      const alarms = replaceAll(this, incidents, cameras);
+      const [incidents, cameras, edges] = await Promise.all([this.api.openIncidents(), this.api.cameras(), this.api.edges()]);
+      const alarms = replaceAll(this, incidents, cameras, edges);
       if (this.loaded) for (const alarm of alarms) this.#alarm(alarm);
       this.loaded = true;
       this.heardAt = time.now;
@@ -207,6 +207,7 @@ class Desk {
     if (effects.alarm) this.#alarm(effects.alarm);
     if (effects.changed?.id === this.route.incident) this.#readDetailSoon();
     if (effects.version) {
+      if (!this.#stream?.resumed) void this.resync();
       this.outdated = this.#version !== undefined && this.#version !== effects.version;
       this.#version ??= effects.version;
     }
@@ -215,6 +216,7 @@ class Desk {
   #phase(phase: LivePhase, retryAt?: number): void {
     this.live = retryAt === undefined ? { phase } : { phase, retryAt };
     if (phase === 'denied') this.#expire();
+    if (phase === 'waiting' && !this.loaded) void this.resync();
   }
 
   #alarm(incident: Incident): void {
@@ -235,6 +237,7 @@ class Desk {
   #forget(): void {
     this.incidents.clear();
     this.cameras.clear();
+    this.edges.clear();
     this.loaded = false;
     this.detail = undefined;
     this.#stream?.stop();
@@ -285,7 +288,7 @@ class Desk {
         this.complain(error);
       }
     }
-    if (this.route.incident === id) await this.#readDetail();
+    if (this.route.incident === id) void this.#readDetail();
     return done;
   }
 }

@@ -81,6 +81,9 @@ export class LiveStream {
     this.#silenceMsMax = options.silenceMsMax ?? SILENCE_MS_MAX;
   }
 
+  /** Whether this connection goes on where an earlier one stopped; otherwise what was missed has to be read elsewhere. */
+  resumed = false;
+
   /** Where a later connection would resume. */
   get lastId(): string {
     return this.#parser.lastId;
@@ -113,6 +116,7 @@ export class LiveStream {
     const abort = new AbortController();
     this.#abort = abort;
     this.#parser = new SseParser(this.#parser.lastId);
+    this.resumed = this.#parser.lastId !== '';
     this.#handlers.phase('connecting');
     this.#feedWatchdog(abort);
     try {

@@ -6,13 +6,15 @@
  */
 import { isSevere } from './order.ts';
 import type { SseMessage } from './sse.ts';
-import { cameraKey, type Camera, type Incident, type Picture } from './types.ts';
+import { cameraKey, type Camera, type Edge, type Incident, type Picture } from './types.ts';
 
 export interface CityMaps {
   /** Incidents that are not closed, by id. */
   incidents: Map<string, Incident>;
   /** By {@link cameraKey}. */
   cameras: Map<string, Camera>;
+  /** Gateways, by name. */
+  edges: Map<string, Edge>;
 }
 
 /** What the caller has to do about a message besides showing the maps. */
@@ -58,8 +60,13 @@ export function putPicture(city: CityMaps, picture: Picture): void {
   city.cameras.set(key, { ...known, picture });
 }
 
-/** Makes the maps say what whole lists say; what the lists lack goes. */
-export function replaceAll(city: CityMaps, incidents: Incident[], cameras: Camera[]): Incident[] {
+export function putEdge(city: CityMaps, edge: Edge): void {
+  const known = city.edges.get(edge.edge);
+  if (!known || !older(edge.said, known.said)) city.edges.set(edge.edge, edge);
+}
+
+/** Makes the maps say what whole lists say; what the lists lack goes. Returns what has to be announced. */
+export function replaceAll(city: CityMaps, incidents: Incident[], cameras: Camera[], edges: Edge[]): Incident[] {
   const alarms: Incident[] = [];
   const open = new Set(incidents.map((incident) => incident.id));
   for (const id of [...city.incidents.keys()]) if (!open.has(id)) city.incidents.delete(id);
@@ -70,6 +77,8 @@ export function replaceAll(city: CityMaps, incidents: Incident[], cameras: Camer
   const there = new Set(cameras.map(cameraKey));
   for (const key of [...city.cameras.keys()]) if (!there.has(key)) city.cameras.delete(key);
   for (const camera of cameras) putCamera(city, camera);
+  city.edges.clear();
+  for (const edge of edges) putEdge(city, edge);
   return alarms;
 }
 
@@ -93,6 +102,9 @@ export function apply(city: CityMaps, message: SseMessage): Effects {
       return {};
     case 'picture':
       if ('camera' in data) putPicture(city, data as Picture);
+      return {};
+    case 'edge':
+      if ('edge' in data) putEdge(city, data as Edge);
       return {};
     default:
       return {};

@@ -203,6 +203,21 @@ export interface Camera extends CameraRef {
   picture?: Picture;
 }
 
+/** A gateway. */
+export interface Edge {
+  /** Its name, `SITE.EDGE`. */
+  edge: string;
+  state: 'online' | 'offline';
+  version: string;
+  started: Instant;
+  said: Instant;
+  cameras: number;
+  /** Messages that wait there for the way to the centre. */
+  outbox_depth: number;
+  outbox_age_s: number;
+  load?: number;
+}
+
 export interface Me {
   name: string;
   role: 'operator' | 'admin';

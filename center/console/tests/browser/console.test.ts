@@ -99,6 +99,7 @@ it('is worked by keys: walk, acknowledge, close as a false alarm', async () => {
   await page.getByTestId('close-false-alarm').check();
   await page.getByTestId('close-note').fill('Đốt rác');
   await page.getByTestId('close-confirm').click();
+  await page.getByTestId('close-confirm').waitFor({ state: 'detached' });
   await expect.poll(() => page.locator(`[data-testid=incident-row][data-id="${id}"]`).count()).toBe(0);
   await page.keyboard.press('3');
   const past = page.locator(`[data-testid=incident-row][data-id="${id}"]`);
