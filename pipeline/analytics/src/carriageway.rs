@@ -39,6 +39,9 @@ pub(crate) struct Snapshot {
     pub occupancy: f32,
     pub speed_kmh_sum: f32,
     pub speeds: u32,
+    /// Sum of speeds in box lengths per second, and of how many vehicles.
+    pub pace_sum: f32,
+    pub paces: u32,
     pub queue_m: Option<f32>,
     /// Around its vehicles.
     pub region: Option<NormBox>,
@@ -111,6 +114,10 @@ impl Carriageway {
             if self.crawls(mover, crawl).unwrap_or(false) {
                 shot.stopped += 1;
                 standing.extend(self.zone.ground.and_then(|plane| plane.to_ground(mover.here().foot)));
+            }
+            if let Some(pace) = mover.speed_box_lengths_per_s() {
+                shot.pace_sum += pace;
+                shot.paces += 1;
             }
             if let Some(kmh) = self.zone.ground.and_then(|plane| mover.speed_kmh(&plane)) {
                 shot.speed_kmh_sum += kmh;

@@ -84,9 +84,13 @@ impl Default for CongestionParams {
     }
 }
 
-/// While less of the traffic than this stands, it is no worse than D: it moves. From the second on it may be F.
+/// Without calibration: while less of the traffic than this stands, it moves. From the second on it may be F.
 const STOPPED_SHARE_E: f32 = 0.3;
-const STOPPED_SHARE_F: f32 = 0.6;
+const STOPPED_SHARE_F: f32 = 0.5;
+/// Without calibration: mean speeds from which traffic goes freely, and below which it hardly goes, in box lengths per second. Set on
+/// recordings of free motorways (1.2 to 2.5), moderate streets (0.5 to 0.9) and full ones in Dhaka and Mumbai (0.3 to 0.8).
+const FREE_PACE: f32 = 1.0;
+const SLOW_PACE: f32 = 0.85;
 /// F that stands like this for this long is severe.
 const SEVERE_STOPPED_SHARE: f32 = 0.8;
 const SEVERE_AFTER: Duration = Duration::from_secs(600);
@@ -105,6 +109,8 @@ struct Sums {
     occupancy: f32,
     speed_kmh: f32,
     speeds: u32,
+    pace: f32,
+    paces: u32,
     queue_m_max: f32,
 }
 
@@ -117,6 +123,8 @@ impl Sums {
         self.occupancy += s.occupancy;
         self.speed_kmh += s.speed_kmh_sum;
         self.speeds += s.speeds;
+        self.pace += s.pace_sum;
+        self.paces += s.paces;
         self.queue_m_max = self.queue_m_max.max(s.queue_m.unwrap_or(0.0));
     }
 
@@ -130,6 +138,7 @@ impl Sums {
             occupancy: self.occupancy / n,
             stopped_share: if self.vehicles > 0.0 { self.stopped / self.vehicles } else { 0.0 },
             density,
+            pace: (self.paces > 0).then(|| self.pace / self.paces as f32),
             speed_kmh: (self.speeds > 0).then(|| self.speed_kmh / self.speeds as f32),
             queue_m: carriageway.is_measured().then_some(self.queue_m_max),
             level: LevelOfService::A,
@@ -147,6 +156,8 @@ struct Means {
     occupancy: f32,
     stopped_share: f32,
     density: Option<f32>,
+    /// Mean speed in box lengths per second.
+    pace: Option<f32>,
     speed_kmh: Option<f32>,
     queue_m: Option<f32>,
     level: LevelOfService,
@@ -161,18 +172,21 @@ fn level_within(value: f32, limits: [f32; 5]) -> LevelOfService {
 }
 
 impl Means {
-    /// By density where calibrated. Else in relative terms: coverage of the road says how dense it is, and how much of the traffic
-    /// stands says whether dense means broken down. Freely moving traffic is D at worst, standing traffic on a road covered like D or
-    /// worse is E at least, and a handful of vehicles is never a jam.
+    /// By density where calibrated. Else in relative terms: how much of the road is covered says how dense traffic is; how much of it
+    /// stands, and how fast the rest goes, says whether dense means broken down. Traffic that goes freely is C at worst; that moves,
+    /// D (E where the road is full and it hardly does); standing on a well covered road is E at least; a handful of vehicles is never
+    /// a jam.
     fn level_of_service(&self, params: &CongestionParams) -> LevelOfService {
         if let Some(density) = self.density {
             return level_within(density, params.density_pc_per_km_lane.map(Positive::get));
         }
         let covered = level_within(self.occupancy, params.occupancy.map(Share::get));
-        if self.vehicles < params.vehicles_min as f32 {
+        let pace = self.pace.unwrap_or(0.0);
+        if self.vehicles < params.vehicles_min as f32 || (self.stopped_share < STOPPED_SHARE_E && pace >= FREE_PACE) {
             covered.min(LevelOfService::C)
         } else if self.stopped_share < STOPPED_SHARE_E {
-            covered.min(LevelOfService::D)
+            let full_and_slow = covered == LevelOfService::F && pace < SLOW_PACE;
+            if full_and_slow { LevelOfService::E } else { covered.min(LevelOfService::D) }
         } else if self.stopped_share < STOPPED_SHARE_F {
             covered.min(LevelOfService::E)
         } else if covered >= LevelOfService::D {
