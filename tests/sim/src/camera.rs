@@ -49,7 +49,7 @@ pub struct CameraSim {
     frame: u64,
 }
 
-fn view_of(spec: &Camera, yaw_deg: f32, pitch_deg: f32) -> View {
+pub(crate) fn view_of(spec: &Camera, yaw_deg: f32, pitch_deg: f32) -> View {
     let p = &spec.pose;
     View::new((spec.width, spec.height), v3(p.x_m, 0.0, p.height_m), (p.yaw_deg + yaw_deg).to_radians(), (p.pitch_deg + pitch_deg).to_radians(), p.hfov_deg.to_radians())
 }

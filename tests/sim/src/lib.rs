@@ -6,6 +6,7 @@
 //! Not here: anything that judges pictures. This crate shares no code with what it tests.
 
 mod camera;
+mod describe;
 mod error;
 mod fault;
 mod frames;
@@ -19,6 +20,7 @@ mod vary;
 mod world;
 
 pub use camera::{CameraSim, Models, Picture};
+pub use describe::describe;
 pub use error::ScenarioError;
 pub use fault::Fault;
 pub use frames::{FrameJob, dump_frames};

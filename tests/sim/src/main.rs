@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use matpho_sim::{City, FrameJob, Options, Scenario, VideoJob, dump_frames, film};
+use matpho_sim::{City, FrameJob, Options, Scenario, VideoJob, describe, dump_frames, film};
 
 #[derive(Parser)]
 #[command(name = "matpho-sim", version, about = "A simulated city: RTSP cameras with ground truth and faults on request")]
@@ -42,6 +42,11 @@ enum Command {
         /// Scenario second to begin with
         #[arg(long, default_value_t = 0.0)]
         from: f64,
+    },
+    /// Print every camera's carriageways and ground points as JSON, to make an edge configuration from
+    Describe {
+        /// Scenario file (TOML)
+        scenario: PathBuf,
     },
     /// Write a camera's pictures as H.264 in MP4, with their truth in a .jsonl beside it
     Video {
@@ -120,6 +125,10 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             }
             println!("{}", serde_json::json!({ "ready": true, "control": city.control(), "cameras": city.shots() }));
             wait_for_end()
+        }
+        Command::Describe { scenario } => {
+            println!("{:#}", describe(&Scenario::load(&scenario)?));
+            Ok(())
         }
         Command::Video { scenario, camera, seconds, from, out } => {
             let scenario = Scenario::load(&scenario)?;

@@ -17,11 +17,22 @@ const ACROSS_M: f32 = 1.1;
 /// Sprites kept, in bytes, before the oldest half is let go.
 const KEPT_BYTES: usize = 40 << 20;
 
-/// One pixel: colour of its own (already weighed by coverage), coverage, answer of paint and of cloth (127 is 1), depth against the anchor in centimetres.
+/// One pixel, packed: red, green, blue of its own (already weighed by coverage), coverage, answer of paint and of cloth (127 is 1), and in the upper 16 bits the depth
+/// against the anchor in centimetres.
 #[derive(Debug, Clone, Copy, Default)]
-struct Px {
-    c: [u8; 6],
-    z: i16,
+struct Px(u64);
+
+impl Px {
+    fn new(c: [u8; 6], z: i16) -> Self {
+        let [z0, z1] = z.to_le_bytes();
+        Self(u64::from_le_bytes([c[0], c[1], c[2], c[3], c[4], c[5], z0, z1]))
+    }
+    fn z(self) -> i16 {
+        (self.0 >> 48) as u16 as i16
+    }
+    fn coverage(self) -> u8 {
+        (self.0 >> 24) as u8
+    }
 }
 /// A pixel of shadow alone.
 const SHADOW: i16 = i16::MIN;
@@ -34,6 +45,8 @@ struct Sprite {
     w: usize,
     h: usize,
     px: Vec<Px>,
+    /// First and last covered pixel of each row.
+    spans: Vec<(u16, u16)>,
     /// Bounds of the body alone, in sprite pixels: left, top, right, bottom.
     body: [f32; 4],
     /// Pixels of body.
@@ -144,12 +157,15 @@ struct Look {
     mark: u16,
 }
 
+/// Every other byte of a pixel, spread to 16 bits each, so that four pixels can be weighed at once.
+const LANES: u64 = 0x00ff_00ff_00ff_00ff;
+
 fn blit(s: &Sprite, canvas: &mut Canvas, view: &View, at: &Place, look: &Look) {
     let x0 = at.x.floor().max(0.0) as usize;
     let y0 = at.y.floor().max(0.0) as usize;
     let x1 = ((at.x + s.w as f32 * at.scale).ceil().min(view.width as f32)).max(0.0) as usize;
     let y1 = ((at.y + s.h as f32 * at.scale).ceil().min(view.height as f32)).max(0.0) as usize;
-    if x0 >= x1 || y0 >= y1 {
+    if x0 >= x1 || y0 >= y1 || s.w < 2 || s.h < 2 {
         return;
     }
     canvas.touch(x0, y0, x1, y1);
@@ -159,56 +175,58 @@ fn blit(s: &Sprite, canvas: &mut Canvas, view: &View, at: &Place, look: &Look) {
     let cloth = look.cloth.map(|c| fixed(c * 2.0));
     let gain = fixed(look.gain);
     let step = fixed(inv);
+    let anchor_cm = (at.depth * 100.0) as i32;
     for y in y0..y1 {
         let sy = fixed((y as f32 + 0.5 - at.y) * inv - 0.5);
-        let (iy, fy) = (sy >> 8, sy & 255);
-        if iy < -1 || iy >= s.h as i32 {
+        let (iy, fy) = ((sy >> 8).clamp(0, s.h as i32 - 2) as usize, sy & 255);
+        let (above, below) = (s.spans[iy], s.spans[iy + 1]);
+        let (from, to) = (above.0.min(below.0), above.1.max(below.1));
+        if from >= to {
             continue;
         }
+        let column = |sx: f32| (at.x + sx * at.scale).floor().max(0.0) as usize;
+        let (xa, xb) = (column(f32::from(from) - 1.0).max(x0), (column(f32::from(to) + 1.0) + 1).min(x1));
         let ground_cm = (view.plane_depth(y as f32 + 0.5, 0.0) * 100.0).min(60000.0) as i32;
-        let rows = [iy, iy + 1].map(|r| if (0..s.h as i32).contains(&r) { Some(r as usize * s.w) } else { None });
-        let mut sx = fixed((x0 as f32 + 0.5 - at.x) * inv - 0.5);
-        for x in x0..x1 {
-            let (ix, fx) = (sx >> 8, sx & 255);
+        let top = &s.px[iy * s.w..(iy + 1) * s.w];
+        let bottom = &s.px[(iy + 1) * s.w..(iy + 2) * s.w];
+        let mut sx = fixed((xa as f32 + 0.5 - at.x) * inv - 0.5);
+        for x in xa..xb {
+            let (ix, fx) = ((sx >> 8).clamp(0, s.w as i32 - 2) as usize, (sx & 255) as u64);
             sx += step;
-            if ix < -1 || ix >= s.w as i32 {
-                continue;
-            }
-            let weights = [(256 - fx) * (256 - fy), fx * (256 - fy), (256 - fx) * fy, fx * fy];
-            let mut sum = [0i32; 6];
-            let mut nearest = SHADOW;
-            let mut heaviest = -1;
-            for (k, weight) in weights.into_iter().enumerate() {
-                let Some(row) = rows[k >> 1] else { continue };
-                let cx = ix + (k & 1) as i32;
-                if cx < 0 || cx >= s.w as i32 {
-                    continue;
-                }
-                let p = &s.px[row + cx as usize];
-                for (t, c) in sum.iter_mut().zip(p.c) {
-                    *t += i32::from(c) * weight;
-                }
-                if weight > heaviest {
-                    heaviest = weight;
-                    nearest = p.z;
-                }
-            }
-            let a = sum[3] >> 16;
+            let fy = fy as u64;
+            let w11 = (fx * fy) >> 8;
+            let (w10, w01) = (fx - w11, fy - w11);
+            let w00 = 256 - w10 - w01 - w11;
+            let (p00, p10, p01, p11) = (top[ix], top[ix + 1], bottom[ix], bottom[ix + 1]);
+            let weigh = |f: fn(u64) -> u64| f(p00.0) * w00 + f(p10.0) * w10 + f(p01.0) * w01 + f(p11.0) * w11;
+            // Red, blue, paint; green, coverage, cloth: each sum is at most 255 * 256 and stays in its lane.
+            let even = weigh(|p| p & LANES);
+            let odd = weigh(|p| (p >> 8) & LANES);
+            let lane = |v: u64, k: u32| ((v >> (16 * k + 8)) & 255) as i32;
+            let a = lane(odd, 1);
             if a == 0 {
                 continue;
             }
+            let z = match (fx < 128, fy < 128) {
+                (true, true) => p00,
+                (false, true) => p10,
+                (true, false) => p01,
+                (false, false) => p11,
+            }
+            .z();
             let i = y * view.width + x;
-            let body = nearest != SHADOW;
-            let cm = if body { ((at.depth * 100.0) as i32 + i32::from(nearest)).clamp(0, 60000) } else { ground_cm - 4 };
+            let body = z != SHADOW;
+            let cm = if body { (anchor_cm + i32::from(z)).clamp(0, 60000) } else { ground_cm - 4 };
             if cm > i32::from(canvas.depth[i]) {
                 continue;
             }
-            let answer = [sum[4] >> 16, sum[5] >> 16];
+            let own = [lane(even, 0), lane(odd, 0), lane(even, 1)];
+            let (p, q) = (lane(even, 2), lane(odd, 2));
+            let left = 256 - a - (a >> 7);
+            let under = &mut canvas.rgb[i];
             for c in 0..3 {
-                let own = ((sum[c] >> 16) * gain) >> 8;
-                let value = own + ((answer[0] * paint[c] + answer[1] * cloth[c]) >> 8);
-                let under = i32::from(canvas.rgb[i][c]);
-                canvas.rgb[i][c] = (value + under * (255 - a) / 255).clamp(0, 255) as u8;
+                let value = (own[c] * gain + p * paint[c] + q * cloth[c] + i32::from(under[c]) * left) >> 8;
+                under[c] = value.min(255) as u8;
             }
             if body && a > 110 {
                 canvas.depth[i] = cm as u16;
@@ -244,7 +262,7 @@ fn render(view: &View, light: &Light, model: &Model, at: V3, heading: f32) -> Sp
     let right = (x1 + margin).ceil().min(view.width as f32 + 60.0);
     let bottom = (y1 + margin).ceil().min(view.height as f32 + 60.0);
     if right <= left || bottom <= top {
-        return Sprite { left: 0.0, top: 0.0, w: 0, h: 0, px: Vec::new(), body: [0.0; 4], mass: 0.0, depth, used: 0 };
+        return Sprite { left: 0.0, top: 0.0, w: 0, h: 0, px: Vec::new(), spans: Vec::new(), body: [0.0; 4], mass: 0.0, depth, used: 0 };
     }
     let (w, h) = ((right - left) as usize, (bottom - top) as usize);
     let ss = if w * h < 1200 { 3 } else { 2 };
@@ -261,27 +279,28 @@ fn render(view: &View, light: &Light, model: &Model, at: V3, heading: f32) -> Sp
         s.cloth *= 1.0 - air;
         s
     });
-    let area = (sx0, sy0, sw, sh);
-    let mut contact = vec![0.0; sw * sh];
-    cover(&mut contact, area, &model.mesh, |p| fine.project({ let q = place(v3(p.x * 1.02, p.y * 1.02, p.z)); v3(q.x, q.y, 0.0) }));
-    let px_per_m = fine.focal / depth;
-    blur(&mut contact, sw, sh, (px_per_m * 0.16, px_per_m * 0.16 * (-fine.fall(av * ss as f32)).clamp(0.1, 1.0)));
-    let mut cast = vec![0.0; if light.sun_rgb[0] > 0.05 { sw * sh } else { 0 }];
+    // Shadows are soft: one sample a pixel will do.
+    let area = (left as i32, top as i32, w, h);
+    let mut contact = vec![0.0; w * h];
+    cover(&mut contact, area, &model.mesh, |p| view.project({ let q = place(v3(p.x * 1.02, p.y * 1.02, p.z)); v3(q.x, q.y, 0.0) }));
+    let px_per_m = view.focal / depth;
+    blur(&mut contact, w, h, (px_per_m * 0.16, px_per_m * 0.16 * (-view.fall(av)).clamp(0.1, 1.0)));
+    let mut cast = vec![0.0; if light.sun_rgb[0] > 0.05 { w * h } else { 0 }];
     if !cast.is_empty() {
-        cover(&mut cast, area, &model.mesh, |p| fine.project({ let q = flat(place(p), sun); v3(q.x, q.y, 0.0) }));
-        blur(&mut cast, sw, sh, (px_per_m * 0.04, px_per_m * 0.02));
+        cover(&mut cast, area, &model.mesh, |p| view.project({ let q = flat(place(p), sun); v3(q.x, q.y, 0.0) }));
+        blur(&mut cast, w, h, (px_per_m * 0.04, px_per_m * 0.02));
     }
     let sun_share = light.sun_rgb[1] / (light.sun_rgb[1] + light.sky_rgb[1]) * 0.95;
     let dark = 0.62 - 0.22 * light.night;
-    let mut px = vec![Px::default(); w * h];
+    let mut px = vec![Px::new([0; 6], SHADOW); w * h];
     let mut body = [f32::MAX, f32::MAX, f32::MIN, f32::MIN];
     let n = (ss * ss) as f32;
     for y in 0..h {
         for x in 0..w {
-            let (mut c, mut covered, mut shadow, mut z) = ([0.0f32; 5], 0.0, 0.0, 0.0);
+            let (mut c, mut covered, mut z) = ([0.0f32; 5], 0.0, 0.0);
             for sy in 0..ss {
-                for sx in 0..ss {
-                    let i = (y * ss + sy) * sw + x * ss + sx;
+                let row = (y * ss + sy) * sw + x * ss;
+                for i in row..row + ss {
                     if samples.depth[i].is_finite() {
                         let s = &samples.shade[i];
                         for k in 0..3 {
@@ -291,20 +310,18 @@ fn render(view: &View, light: &Light, model: &Model, at: V3, heading: f32) -> Sp
                         c[4] += s.cloth;
                         covered += 1.0;
                         z += samples.depth[i];
-                    } else {
-                        let s = cast.get(i).copied().unwrap_or(0.0) * sun_share;
-                        shadow += (1.0 - (1.0 - s) * (1.0 - dark * contact[i])) * (1.0 - air);
                     }
                 }
             }
-            let p = &mut px[y * w + x];
-            for (k, v) in c.iter().enumerate() {
-                let to = if k < 3 { k } else { k + 1 };
-                let full = if k < 3 { 255.0 } else { 127.5 };
-                p.c[to] = (v / n * full + 0.5) as u8;
+            let i = y * w + x;
+            let s = cast.get(i).copied().unwrap_or(0.0) * sun_share;
+            let shadow = (1.0 - (1.0 - s) * (1.0 - dark * contact[i])) * (1.0 - air) * (n - covered);
+            if covered + shadow < 0.01 {
+                continue;
             }
-            p.c[3] = ((covered + shadow) / n * 255.0 + 0.5) as u8;
-            p.z = if covered > 0.0 { ((z / covered - depth) * 100.0).clamp(-32000.0, 32000.0) as i16 } else { SHADOW };
+            let byte = |v: f32, full: f32| (v / n * full + 0.5) as u8;
+            let depth_cm = if covered > 0.0 { ((z / covered - depth) * 100.0).clamp(-32000.0, 32000.0) as i16 } else { SHADOW };
+            px[i] = Px::new([byte(c[0], 255.0), byte(c[1], 255.0), byte(c[2], 255.0), byte(covered + shadow, 255.0), byte(c[3], 127.5), byte(c[4], 127.5)], depth_cm);
             if covered / n > 0.3 {
                 let (fx, fy) = (x as f32, y as f32);
                 body = [body[0].min(fx), body[1].min(fy), body[2].max(fx + 1.0), body[3].max(fy + 1.0)];
@@ -314,8 +331,15 @@ fn render(view: &View, light: &Light, model: &Model, at: V3, heading: f32) -> Sp
     if body[0] > body[2] {
         body = [0.0; 4];
     }
-    let mass = px.iter().filter(|p| p.z != SHADOW && p.c[3] > 110).count() as f32;
-    Sprite { left: left - au, top: top - av, w, h, px, body, mass, depth, used: 0 }
+    let mass = px.iter().filter(|p| p.z() != SHADOW && p.coverage() > 110).count() as f32;
+    let spans = px
+        .chunks(w)
+        .map(|row| {
+            let full = |p: &Px| p.coverage() > 0;
+            row.iter().position(full).map_or((0, 0), |a| (a as u16, row.iter().rposition(full).unwrap_or(a) as u16 + 1))
+        })
+        .collect();
+    Sprite { left: left - au, top: top - av, w, h, px, spans, body, mass, depth, used: 0 }
 }
 
 /// Two box blurs of the given radii.
