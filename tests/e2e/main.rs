@@ -2,3 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 mod architecture;
+mod city;
+mod outage;
+mod scene;
