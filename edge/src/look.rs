@@ -60,20 +60,29 @@ pub struct Schedule {
 #[derive(Debug, Clone)]
 struct Every {
     period: Duration,
-    last: Option<MediaTime>,
+    next: Option<MediaTime>,
 }
 
 impl Every {
     fn new(period: Duration, wanted: bool) -> Option<Self> {
-        wanted.then_some(Self { period, last: None })
+        wanted.then_some(Self { period, next: None })
     }
 
     fn due(&mut self, at: MediaTime) -> bool {
-        let due = self.last.is_none_or(|last| at < last || at.since(last) >= self.period.mul_f64(1.0 - EARLY));
-        if due {
-            self.last = Some(at);
+        let early = self.period.mul_f64(EARLY);
+        match self.next {
+            Some(next) if at + early < next && next.since(at) <= self.period * 2 => false,
+            // On time: the next one keeps to the beat, whatever this one trembled.
+            Some(next) if at + early >= next && at < next + self.period => {
+                self.next = Some(next + self.period);
+                true
+            }
+            // The first, one after a pause, or after a step back of the time stamps.
+            _ => {
+                self.next = Some(at + self.period);
+                true
+            }
         }
-        due
     }
 }
 

@@ -327,7 +327,9 @@ impl Course<'_> {
         let due = self.schedule.due(view.at);
         let (mut looked, _) = self.models.look(&view.picture, due, self.analysis.judge().plan())?;
         if due.health {
-            looked.health = Some(self.health.measure(&view.picture)?);
+            // What cannot be measured leaves the camera's state unknown; the models have looked all the same.
+            let measured = self.health.measure(&view.picture);
+            looked.health = measured.map_err(|e| tracing::warn!(source = %self.name, error = %crate::chain(&e), "a picture could not be measured")).ok();
         }
         let size = view.picture.size();
         let (said, burst) = self.analysis.picture(view.at, view.seen, size, &looked);

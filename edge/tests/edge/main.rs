@@ -1,0 +1,6 @@
+//! The gateway's parts with real things around them: files, the program itself, a real mosquitto.
+
+mod broker;
+mod cli;
+mod config;
+mod replay;
