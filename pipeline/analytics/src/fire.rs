@@ -28,7 +28,8 @@ use crate::{
 pub struct FireParams {
     /// Detections below this score are not looked at. Pyronear's tracker: 0.3.
     pub score_min: Share,
-    /// Mean score over the window that confirms; detections that were missed count as 0. Times 0.8 while an event goes on (Pyronear).
+    /// Mean score over the window that confirms; detections that were missed count as 0. Times 0.8 while an event goes on (Pyronear,
+    /// whose best F1 was at 0.2).
     pub score_mean_min: Share,
     /// A detection continues a sequence when it overlaps its last box by this much (Pyronear: 0.1), or lies inside it.
     pub iou_min: Share,
@@ -38,8 +39,8 @@ pub struct FireParams {
     pub hits_share: Share,
     /// They must span at least this long, so that a burst of frames is no shortcut.
     pub confirm_after_s: Seconds,
-    /// Spread of the box's area (standard deviation over mean) from which it flickers like fire; more is asked of small boxes, whose
-    /// edges jump by the detector's own grain.
+    /// Spread of the box's area (standard deviation over mean), or of one of its edges (over its side), from which it flickers like
+    /// fire. More is asked of small boxes, whose edges jump by the detector's own grain.
     pub flicker_min: Share,
     /// Growth of the area since it was first seen from which it needs no flicker.
     pub growth_min: Positive,
@@ -60,12 +61,12 @@ impl Default for FireParams {
     fn default() -> Self {
         Self {
             score_min: Share::of(0.3),
-            score_mean_min: Share::of(0.25),
+            score_mean_min: Share::of(0.2),
             iou_min: Share::of(0.1),
             hits_min: 5,
             hits_share: Share::of(0.6),
             confirm_after_s: Seconds::of(3.0),
-            flicker_min: Share::of(0.08),
+            flicker_min: Share::of(0.06),
             growth_min: Positive::of(1.5),
             static_after_s: Seconds::of(60.0),
             area_share_max: Share::of(0.6),

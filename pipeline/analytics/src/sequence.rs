@@ -134,7 +134,11 @@ impl Sequence {
             return false;
         }
         let side = mean.sqrt().max(1e-3);
-        let flickers = deviation / mean >= params.flicker_min.get() + EDGE_NOISE / side;
+        // A flame on the ground keeps three of its edges and throws the fourth about: the area alone would not tell.
+        let edges: [fn(NormBox) -> f32; 4] = [NormBox::x1, NormBox::y1, NormBox::x2, NormBox::y2];
+        let restless = |edge: fn(NormBox) -> f32| spread(hits.iter().map(|hit| edge(hit.bbox))).map_or(0.0, |(_, d)| d / side);
+        let swing = edges.map(restless).into_iter().fold(deviation / mean, f32::max);
+        let flickers = swing >= params.flicker_min.get() + EDGE_NOISE / side;
         let grows = self.growth() >= params.growth_min.get();
         let centre = |of: &[&Hit]| {
             let x = median(of.iter().map(|hit| hit.bbox.centre().x)).unwrap_or(0.0);
