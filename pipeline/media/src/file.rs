@@ -26,6 +26,9 @@ use crate::{
     transcode::{Job, STUCK},
 };
 
+/// A file that yields nothing for so long yields nothing at all. Needed because parsebin swallows the errors of demuxers that fail while it starts them.
+const STUCK_AT_START: Duration = Duration::from_secs(15);
+
 /// Why a file cannot be read, or not to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
@@ -195,6 +198,9 @@ impl FileReader {
         }
         // GStreamer's own words for a file that may not be read are poor.
         std::fs::File::open(path).map_err(|source| FileError::Io { path: path.into(), source })?;
+        if let Some(missing) = container::missing(path).filter(|missing| !missing.readable) {
+            return Err(truncated(path.into(), missing, 0));
+        }
         crate::init().map_err(|error| FileError::Failed { path: path.into(), detail: error.to_string() })?;
 
         let tap = Arc::new(FileTap { policy: options.decode, state: Mutex::new(TapState::new()) });
@@ -272,16 +278,16 @@ impl FileReader {
             let now = self.tap.state.lock().units;
             if now != units {
                 (units, moved) = (now, Instant::now());
-            } else if moved.elapsed() > STUCK {
-                return Err(self.explain(Failure::new(Reason::Stalled, format!("no progress for {} s", STUCK.as_secs()))));
+            } else if moved.elapsed() > if now == 0 { STUCK_AT_START } else { STUCK } {
+                return Err(self.explain(Failure::new(Reason::Stalled, "reading it gets nowhere")));
             }
         }
     }
 
     fn explain(&self, failure: Failure) -> FileError {
         let (path, frames, detail) = (self.path.clone(), self.frames, failure.detail);
-        if let Some((bytes, bytes_expected)) = container::missing_bytes(&path) {
-            return FileError::Truncated { path, bytes, bytes_expected, frames };
+        if let Some(missing) = container::missing(&path) {
+            return truncated(path, missing, frames);
         }
         match failure.reason {
             // Text and the like: of a known kind, and nothing in it to be decoded.
@@ -336,12 +342,16 @@ impl Iterator for FileReader {
         let item = match pulled {
             Ok(Some(sample)) => Some(self.frame(&sample)),
             // A demuxer may take the end of the bytes for the end of the film.
-            Ok(None) => container::missing_bytes(&self.path).map(|_| Err(self.explain(Failure::other("cut off")))),
+            Ok(None) => container::missing(&self.path).map(|_| Err(self.explain(Failure::other("cut off")))),
             Err(error) => Some(Err(error)),
         };
         self.ended = !matches!(item, Some(Ok(_)));
         item
     }
+}
+
+fn truncated(path: PathBuf, missing: container::Missing, frames: u64) -> FileError {
+    FileError::Truncated { path, bytes: missing.bytes, bytes_expected: missing.bytes_expected, frames }
 }
 
 fn build(job: &Job, path: &Path, branch: Branch, tap: &Arc<FileTap>, sink: &gst_app::AppSink) -> Result<(), Failure> {
