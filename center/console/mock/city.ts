@@ -2,7 +2,7 @@
  * A made-up city for development: cameras, incidents and what happens to them. It keeps to the contract of the real centre
  * (`tests/contract.test.ts`) and is no part of what is built.
  */
-import type { Camera, CameraRef, CameraState, Edge, Event, EventKind, Incident, IncidentDetail, LogAction, Severity } from '../src/lib/types.ts';
+import type { Camera, CameraRef, CameraState, Edge, Event, EventKind, Incident, IncidentDetail, LogAction, Measurement, Severity } from '../src/lib/types.ts';
 
 const EDGE = 'tdm.gw-01';
 
@@ -245,6 +245,27 @@ export class City {
       .map(({ detail }) => detail.incident)
       .filter((incident) => (incident.state !== 'closed') === open)
       .sort((a, b) => (a.opened < b.opened ? 1 : -1));
+  }
+
+  /** Figures of an hour, a minute each, newest first. */
+  measurements(camera: string, now = Date.now()): Measurement[] {
+    const jam = this.seenBy(camera) === 'traffic.congestion';
+    const flood = this.seenBy(camera) === 'flood.street';
+    return Array.from({ length: 55 }, (_, i) => {
+      const to = Math.floor(now / 60_000) * 60_000 - i * 60_000;
+      const slow = jam && i < 22 ? 1 : 0;
+      const wave = Math.sin(i / 5 + camera.length);
+      const traffic: Measurement = {
+        edge: EDGE,
+        camera,
+        zone: 'inbound',
+        from: iso(to - 60_000),
+        to: iso(to),
+        figures: { about: 'traffic', counts: { motorcycle: Math.round(34 + 8 * wave - 18 * slow), car: Math.round(9 + 3 * wave), bus: 1 }, vehicles_pcu_mean: 6.5 + 14 * slow, occupancy: 0.14 + 0.03 * wave + 0.36 * slow, speed_kmh: 31 - 2 * wave - 23 * slow, stopped_share: 0.05 + 0.7 * slow, level_of_service: slow ? 'F' : 'B', calibrated: true, frames: 300 },
+      };
+      const water: Measurement = { ...traffic, figures: { about: 'flood', water_share: Math.max(0, 0.6 - i * 0.03), trend: 'rising', frames: 6 } };
+      return flood ? [traffic, water] : [traffic];
+    }).flat();
   }
 
   edges(): Edge[] {

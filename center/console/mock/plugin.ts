@@ -90,6 +90,8 @@ class Centre {
       case 'GET cameras':
         if (part[3]?.startsWith('picture')) return this.#cameraPicture(response, part[2]!, searchParams.get('at'));
         return json(response, [...this.#city.cameras.values()]);
+      case 'GET measurements':
+        return json(response, { items: this.#city.measurements(searchParams.get('camera') ?? '') });
       case 'GET edges':
         return json(response, this.#city.edges());
       case 'GET evidence':

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { City } from '../mock/city.ts';
+import { figureSeries } from '../src/lib/figures.ts';
 import { commandOf } from '../src/lib/keys.ts';
 import { groupOf, kindIcon } from '../src/lib/kinds.ts';
 import { graticule, graticuleStep } from '../src/lib/map/graticule.ts';
@@ -102,6 +103,22 @@ describe('the proof', () => {
     const none = { rule: '', thresholds: {}, calibrated: false };
     expect(seriesOf({ ...none, samples: [] })).toEqual([]);
     expect(seriesOf({ ...none, samples: [{ media_time_s: 1, name: 'x', value: Number.NaN }] })).toEqual([]);
+  });
+});
+
+describe('the figures of a camera', () => {
+  it('are a line for each zone and metric, oldest first', () => {
+    const now = Date.parse('2026-11-21T10:00:30Z');
+    const lines = figureSeries(city.measurements('bach-dang', now));
+    expect(lines.map(({ zone, series }) => [zone, series.name, series.points.length])).toEqual([
+      ['inbound', 'vehicles_per_min', 55],
+      ['inbound', 'speed_kmh', 55],
+      ['inbound', 'occupancy', 55],
+      ['inbound', 'water_share', 55],
+    ]);
+    const water = lines.at(-1)!.series;
+    expect([water.points[0]!.t, water.points.at(-1)!.t, water.last]).toEqual([-54 * 60, 0, 0.6]);
+    expect(figureSeries([])).toEqual([]);
   });
 });
 

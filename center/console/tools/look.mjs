@@ -66,7 +66,8 @@ await browse(WEBGL, async (browser) => {
   await page.waitForTimeout(300);
   await shot(page, '05-close');
   await page.keyboard.press('Escape');
-  if ((await page.getByTestId('clip-request').count()) > 0) {
+  // A real gateway may have no clip, or be away.
+  if (!address) {
     await page.getByTestId('clip-request').click();
     await page.locator('[data-testid=clip][data-state=ready]').waitFor({ timeout: 60_000 });
     await page.getByTestId('clip').scrollIntoViewIfNeeded();

@@ -1,5 +1,5 @@
 /** The centre's API, typed. One method a call; what goes wrong is an {@link ApiError} with words for the operator. */
-import type { Camera, CloseReason, Edge, Incident, IncidentDetail, Me, Page, Problem, Settings } from './types.ts';
+import type { Camera, CameraId, CloseReason, Edge, Incident, IncidentDetail, Instant, Measurement, Me, Page, Problem, Settings } from './types.ts';
 
 const BASE = '/api/v1';
 /** Beyond this an operator would rather be told. */
@@ -86,6 +86,9 @@ export class Api {
   requestClip = (event: string): Promise<void> => this.#call('POST', `/clips/${event}/request`);
 
   cameras = (): Promise<Camera[]> => this.#call('GET', '/cameras');
+  /** Figures of a camera since an instant, newest first. */
+  measurements = ({ edge, camera }: CameraId, from: Instant): Promise<Page<Measurement>> =>
+    this.#call('GET', `/measurements?${new URLSearchParams({ edge, camera, from, limit: '200' })}`);
   edges = (): Promise<Edge[]> => this.#call('GET', '/edges');
 
   #incidents(query: Record<string, string>, before: string | undefined): Promise<Page<Incident>> {

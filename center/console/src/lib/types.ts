@@ -46,10 +46,15 @@ export interface Closing extends Act {
   note?: string;
 }
 
-export interface CameraRef {
-  /** Its gateway, `SITE.EDGE`; names the camera together with `camera`. */
+/** What names a camera. */
+export interface CameraId {
+  /** Its gateway, `SITE.EDGE`. */
   edge: string;
+  /** Its id there. */
   camera: string;
+}
+
+export interface CameraRef extends CameraId {
   name: string;
   position?: Position;
 }
@@ -180,9 +185,7 @@ export interface Event {
   clip: Clip;
 }
 
-export interface Picture {
-  edge: string;
-  camera: string;
+export interface Picture extends CameraId {
   /** Changes with the picture. */
   url: string;
   seen: Instant;
@@ -201,6 +204,37 @@ export interface Camera extends CameraRef {
   judgements: Record<string, Judgement>;
   open_incidents: number;
   picture?: Picture;
+}
+
+export interface TrafficFigures {
+  about: 'traffic';
+  /** Vehicles that passed, by class. */
+  counts: Record<string, number>;
+  vehicles_pcu_mean: number;
+  density_pc_per_km_lane?: number;
+  occupancy: number;
+  speed_kmh?: number;
+  stopped_share: number;
+  level_of_service?: string;
+  queue_m?: number;
+  calibrated: boolean;
+  frames: number;
+}
+
+export interface FloodFigures {
+  about: 'flood';
+  water_share: number;
+  depth?: string;
+  trend: 'rising' | 'steady' | 'falling';
+  frames: number;
+}
+
+/** Figures of one zone over one period. */
+export interface Measurement extends CameraId {
+  zone: string;
+  from: Instant;
+  to: Instant;
+  figures: TrafficFigures | FloodFigures;
 }
 
 /** A gateway. */
@@ -259,6 +293,6 @@ export interface Problem {
 }
 
 /** The name of a camera in lists and maps: gateway and id together. */
-export function cameraKey(camera: { edge: string; camera: string }): string {
+export function cameraKey(camera: CameraId): string {
   return `${camera.edge}/${camera.camera}`;
 }
