@@ -34,7 +34,8 @@ describe('keys', () => {
 
   it('belong to what has the focus, and to the browser', () => {
     expect(press('a', { tagName: 'TEXTAREA' })).toBeUndefined();
-    expect(press('Enter', { tagName: 'BUTTON' })).toBeUndefined();
+    const button = (current: string | null): object => ({ tagName: 'BUTTON', getAttribute: () => current });
+    expect([press('Enter', button(null)), press('Enter', button('page')), press('Enter', button('true'))]).toEqual([undefined, undefined, 'open']);
     expect(press('ArrowDown', { tagName: 'CANVAS' })).toBeUndefined();
     expect(press('c', null, { ctrlKey: true })).toBeUndefined();
     expect(press('j', { tagName: 'BUTTON' })).toBe('next');

@@ -214,7 +214,8 @@ class Desk {
   }
 
   #phase(phase: LivePhase, retryAt?: number): void {
-    this.live = retryAt === undefined ? { phase } : { phase, retryAt };
+    // The attempt is told by this machine's clock, everything here by the centre's.
+    this.live = retryAt === undefined ? { phase } : { phase, retryAt: time.now + retryAt - Date.now() };
     if (phase === 'denied') this.#expire();
     if (phase === 'waiting' && !this.loaded) void this.resync();
   }

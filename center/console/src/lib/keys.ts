@@ -24,6 +24,7 @@ export function commandOf(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKe
   if (['INPUT', 'TEXTAREA', 'SELECT', 'VIDEO'].includes(tag) || at?.isContentEditable) return undefined;
   // The map moves by arrows and a button presses by Enter.
   if (event.key.startsWith('Arrow') && tag === 'CANVAS') return undefined;
-  if (event.key === 'Enter' && (tag === 'BUTTON' || tag === 'A' || tag === 'SUMMARY')) return undefined;
+  // The row that is selected already has nothing left to press.
+  if (event.key === 'Enter' && ['BUTTON', 'A', 'SUMMARY'].includes(tag) && at?.getAttribute?.('aria-current') !== 'true') return undefined;
   return KEYS.find(({ keys }) => keys.includes(event.key))?.command;
 }

@@ -11,6 +11,15 @@ class Sound {
   mutedUntil = $state(0);
   #context: AudioContext | undefined;
 
+  constructor() {
+    // A browser lets a page make sound only after a first click or key; after a reload that has to be waited for.
+    const wake = (): void => {
+      if (this.on) this.#wake();
+    };
+    window.addEventListener('pointerdown', wake, { once: true });
+    window.addEventListener('keydown', wake, { once: true });
+  }
+
   get muted(): boolean {
     return this.mutedUntil > time.now;
   }
@@ -34,13 +43,17 @@ class Sound {
     }
   }
 
+  #wake(): AudioContext {
+    this.#context ??= new AudioContext();
+    void this.#context.resume();
+    return this.#context;
+  }
+
   /** Two falling tones; three for the extreme. */
   play(severity: Severity): void {
     if (!this.on || this.muted) return;
     try {
-      this.#context ??= new AudioContext();
-      const context = this.#context;
-      void context.resume();
+      const context = this.#wake();
       const tones = severity === 'extreme' ? [988, 784, 988, 784, 988] : [784, 587];
       tones.forEach((frequency, i) => {
         const from = context.currentTime + i * 0.19;

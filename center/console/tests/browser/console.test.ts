@@ -37,7 +37,7 @@ beforeEach(async () => {
   page.setDefaultTimeout(15_000);
   page.on('console', (message) => {
     // What the tests break on purpose, and the missing WebGL, are no errors of the page.
-    if (message.type() === 'error' && !/status of 4|ERR_|WebGL/.test(message.text())) complaints.push(message.text());
+    if (message.type() === 'error' && !/status of [45]|ERR_|WebGL/.test(message.text())) complaints.push(message.text());
   });
   page.on('pageerror', (error) => complaints.push(String(error)));
 });
