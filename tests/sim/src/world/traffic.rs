@@ -520,3 +520,74 @@ impl Traffic {
 fn lateral_gap(u: &Vehicle, me: &Vehicle, o: f32) -> f32 {
     (u.o - o).abs() - (u.width + me.width) / 2.0
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::render::models;
+    use crate::scenario::Scenario;
+
+    fn run(events: &str, seconds: u32, mut look: impl FnMut(&Traffic, f64)) {
+        let text = format!("seed = 1\n[[camera]]\nid = \"a\"\ntraffic = {{ inbound_per_h = 5000, outbound_per_h = 3000, mix = {{ motorcycle = 0.6, car = 0.3, truck = 0.05, bus = 0.05 }} }}\n{events}");
+        let scenario = Scenario::parse(&text, Path::new("test.toml")).expect("a scenario");
+        let models = models::all();
+        for seed in 0..4 {
+            let mut traffic = Traffic::new(&scenario.cameras[0], Script::new(&scenario, &scenario.cameras[0].events), &models, seed, 3.0);
+            for step in 0..seconds * 10 {
+                let t = f64::from(step) * STEP_S;
+                traffic.advance(t, &models);
+                look(&traffic, t);
+            }
+        }
+    }
+
+    #[test]
+    fn two_vehicles_never_share_ground() {
+        let everything = "[[camera.event]]\nkind = \"jam\"\nat_s = 20\nuntil_s = 80\ndirection = \"inbound\"\n\
+            [[camera.event]]\nkind = \"stopped\"\nat_s = 10\nuntil_s = 60\ndirection = \"outbound\"\n\
+            [[camera.event]]\nkind = \"wrong_way\"\nat_s = 5\ndirection = \"outbound\"\nevery_s = 8\n\
+            [[camera.event]]\nkind = \"signal\"\nat_s = 60\ndirection = \"outbound\"\ngreen_s = 10\nred_s = 20\n";
+        run(everything, 120, |traffic, t| {
+            assert_eq!(traffic.overlap(), None, "at {t} s");
+            for v in &traffic.vehicles {
+                assert!(v.v >= 0.0 && v.v < 25.0 && v.s.is_finite() && v.o > 0.0, "{v:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn traffic_flows_until_the_bottleneck_closes_and_flows_again_after() {
+        let mean_v = |traffic: &Traffic| {
+            let on: Vec<f32> = traffic.vehicles.iter().filter(|v| v.direction == Direction::Inbound && (8.0..60.0).contains(&v.place().1)).map(|v| v.v).collect();
+            on.iter().sum::<f32>() / on.len().max(1) as f32
+        };
+        run("[[camera.event]]\nkind = \"jam\"\nat_s = 20\nuntil_s = 100\ndirection = \"inbound\"\n", 200, |traffic, t| {
+            if t < 20.0 {
+                assert!(!traffic.jammed(Direction::Inbound), "a jam at {t} s");
+                assert!(mean_v(traffic) > 5.0, "only {} m/s at {t} s", mean_v(traffic));
+            } else if (65.0..100.0).contains(&t) {
+                assert!(traffic.jammed(Direction::Inbound) && mean_v(traffic) < 2.0, "{} m/s at {t} s", mean_v(traffic));
+                assert!(!traffic.jammed(Direction::Outbound));
+            } else if t > 180.0 {
+                assert!(mean_v(traffic) > 5.0, "still {} m/s at {t} s", mean_v(traffic));
+            }
+        });
+    }
+
+    #[test]
+    fn whoever_is_told_to_stand_stands_where_told_and_drives_on_when_released() {
+        let mut stood = 0;
+        run("[[camera.event]]\nkind = \"stopped\"\nat_s = 5\nuntil_s = 60\ndirection = \"outbound\"\nat_m = 30\n", 90, |traffic, t| {
+            if let Some(v) = traffic.standing_for(0) {
+                assert!((24.0..32.0).contains(&v.place().1), "stands at {} m", v.place().1);
+                stood += 1;
+            }
+            if t > 61.0 {
+                assert!(traffic.vehicles.iter().all(|v| v.halted_by.is_none()));
+            }
+        });
+        assert!(stood > 4 * 200, "stood for {stood} steps of four runs");
+    }
+}
