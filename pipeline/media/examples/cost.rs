@@ -5,7 +5,8 @@
 //! cargo run -p matpho-media --example cost -- clips/*.mp4
 //! ```
 //!
-//! With a camera, each policy is measured for so many seconds in turn; with files, each is read once and a line says what it is.
+//! With a camera, each policy is measured for so many seconds in turn, `x8` among the words opens it eight times at once; with files, each is read once and a line says
+//! what it is.
 
 use std::{
     env, fs,
@@ -15,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use matpho_media::{Bell, Camera, DecodePolicy, FileOptions, FileReader, Location, SourceConfig, Stop};
+use matpho_media::{Bell, Camera, DecodePolicy, FileOptions, FileReader, Location, SourceConfig, Stats, Stop, Watch};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -55,38 +56,53 @@ fn policy(word: &str) -> DecodePolicy {
 
 fn camera(url: &str, rest: &[String]) {
     let seconds: f64 = rest.first().and_then(|word| word.parse().ok()).unwrap_or(60.0);
-    let words: Vec<&str> = if rest.len() > 1 { rest[1..].iter().map(String::as_str).collect() } else { vec!["nothing", "keyframes", "5", "every"] };
-    println!("{:>10}  {:>9}  {:>6}  {:>7}  {:>8}  {:>9}  {:>7}", "policy", "CPU s/min", "units", "decoded", "pictures", "RSS MiB", "ring MiB");
+    let cameras: usize = rest.iter().find_map(|word| word.strip_prefix('x')?.parse().ok()).unwrap_or(1);
+    let mut words: Vec<&str> = rest.iter().skip(1).map(String::as_str).filter(|word| !word.starts_with('x')).collect();
+    if words.is_empty() {
+        words = vec!["nothing", "keyframes", "5", "every"];
+    }
+    println!(
+        "{:>10}  {:>9}  {:>6}  {:>7}  {:>8}  {:>9}  {:>7}",
+        "policy", "CPU s/min", "units", "decoded", "pictures", "RSS MiB", "ring MiB"
+    );
     for word in words {
-        let location = Location::parse(url).unwrap_or_else(|error| panic!("{error}"));
-        let Ok(id) = "cost".parse() else { return };
-        let mut config = SourceConfig::new(id, location);
-        config.decode = policy(word);
-        config.picture_width_max = 640;
-        let (camera, watch) = Camera::open(config, Bell::new()).unwrap_or_else(|error| panic!("{error}"));
         let stop = Stop::new();
+        let (cameras, watches): (Vec<_>, Vec<_>) = (0..cameras).filter_map(|_| open(url, word)).unzip();
         thread::scope(|scope| {
-            scope.spawn(|| watch.run(&mut |status| eprintln!("{status:?}"), &stop));
-            while camera.stats().keyframes == 0 {
+            for watch in watches {
+                scope.spawn(|| watch.run(&mut |status| eprintln!("{status:?}"), &stop));
+            }
+            while cameras.iter().any(|camera| camera.stats().keyframes == 0) {
                 thread::sleep(Duration::from_millis(20));
             }
-            let (begun, before, cpu) = (Instant::now(), camera.stats(), cpu_secs());
+            let sum = |figure: fn(&Stats) -> u64| cameras.iter().map(|camera| figure(&camera.stats())).sum::<u64>();
+            let figures = || [sum(|stats| stats.units), sum(|stats| stats.decoded), sum(|stats| stats.delivered)];
+            let (begun, before, cpu) = (Instant::now(), figures(), cpu_secs());
             while begun.elapsed().as_secs_f64() < seconds {
-                camera.slot().take(Duration::from_millis(500));
+                thread::sleep(Duration::from_millis(100));
+                cameras.iter().for_each(|camera| drop(camera.slot().try_take()));
             }
-            let (after, minutes) = (camera.stats(), begun.elapsed().as_secs_f64() / 60.0);
+            let (after, minutes) = (figures(), begun.elapsed().as_secs_f64() / 60.0);
             println!(
                 "{word:>10}  {:>9.2}  {:>6}  {:>7}  {:>8}  {:>9.1}  {:>7.1}",
                 (cpu_secs() - cpu) / minutes,
-                after.units - before.units,
-                after.decoded - before.decoded,
-                after.delivered - before.delivered,
+                after[0] - before[0],
+                after[1] - before[1],
+                after[2] - before[2],
                 rss_mib(),
-                after.ring_bytes as f64 / f64::from(1 << 20),
+                sum(|stats| stats.ring_bytes) as f64 / f64::from(1 << 20),
             );
             stop.set();
         });
     }
+}
+
+fn open(url: &str, word: &str) -> Option<(Camera, Watch)> {
+    let location = Location::parse(url).map_err(|error| eprintln!("{error}")).ok()?;
+    let mut config = SourceConfig::new("cost".parse().ok()?, location);
+    config.decode = policy(word);
+    config.picture_width_max = 640;
+    Camera::open(config, Bell::new()).map_err(|error| eprintln!("{error}")).ok()
 }
 
 fn files(paths: &[String]) -> ExitCode {

@@ -22,7 +22,9 @@ fn main() -> ExitCode {
     let server = RTSPServer::new();
     server.set_service(port);
     let factory = RTSPMediaFactory::new();
-    factory.set_launch(&format!("( filesrc location=\"{path}\" ! qtdemux ! h264parse config-interval=-1 ! rtph264pay name=pay0 pt=96 )"));
+    factory.set_launch(&format!(
+        "( filesrc location=\"{path}\" ! qtdemux ! h264parse config-interval=-1 ! rtph264pay name=pay0 pt=96 )"
+    ));
     let Some(mounts) = server.mount_points() else { return ExitCode::FAILURE };
     mounts.add_factory("/live", factory);
     if let Err(error) = server.attach(None) {

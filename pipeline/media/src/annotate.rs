@@ -69,7 +69,9 @@ impl Mp4Writer {
             picture.rgb().chunks(row).flat_map(|line| line.iter().copied().chain(std::iter::repeat_n(0, padding))).collect()
         };
         let pushed = self.source.push_buffer(transcode::buffer(data, at, None, true));
-        pushed.map(|_| ()).map_err(|error| WriteError::failed(&self.path)(self.job.error().unwrap_or_else(|| Failure::other(error))))
+        pushed
+            .map(|_| ())
+            .map_err(|error| WriteError::failed(&self.path)(self.job.error().unwrap_or_else(|| Failure::other(error))))
     }
 
     /// Ends the file and puts it in its place; returns its size in bytes.

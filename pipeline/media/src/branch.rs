@@ -87,7 +87,14 @@ pub fn element(name: &str) -> Result<gst::Element, Failure> {
 
 impl Branch {
     /// Puts the branch behind `src`, which yields `caps`, and `sink` at its end. Returns the decoder's name.
-    pub fn attach(&self, pipeline: &gst::Pipeline, src: &gst::Pad, caps: &gst::CapsRef, tap: Arc<dyn Tap>, sink: &gst_app::AppSink) -> Result<String, Failure> {
+    pub fn attach(
+        &self,
+        pipeline: &gst::Pipeline,
+        src: &gst::Pad,
+        caps: &gst::CapsRef,
+        tap: Arc<dyn Tap>,
+        sink: &gst_app::AppSink,
+    ) -> Result<String, Failure> {
         let codec = codec_of(caps);
         let decoder = decoders::make(&self.decoder, caps, self.decoders_failed, self.threads)
             .map_err(|error| Failure::new(Reason::UnsupportedCodec(codec.to_string()), error.to_string()))?;

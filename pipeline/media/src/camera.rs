@@ -143,7 +143,8 @@ impl Watch {
                         connection += 1;
                         on_status(CameraStatus::Connecting { attempt });
                         // Media time goes on through the gap, by the clock on the wall.
-                        let base = newest.max(MediaTime::from_nanos(u64::try_from(epoch.elapsed().as_nanos()).unwrap_or(u64::MAX)));
+                        let base =
+                            newest.max(MediaTime::from_nanos(u64::try_from(epoch.elapsed().as_nanos()).unwrap_or(u64::MAX)));
                         let decoders_failed = if config.decoder == DecoderChoice::Auto { decoders_failed } else { 0 };
                         running = Some(match Session::start(&self.shared, connection, base, link, decoders_failed) {
                             Ok(session) => Running::Session { session: Box::new(session), units: 0, decoded: 0 },
@@ -180,7 +181,11 @@ impl Watch {
 }
 
 enum Running {
-    Session { session: Box<Session>, units: u64, decoded: u64 },
+    Session {
+        session: Box<Session>,
+        units: u64,
+        decoded: u64,
+    },
     /// It failed before it ran.
     StillBorn(Failure),
 }
@@ -196,7 +201,9 @@ impl Running {
     /// Waits a little and says what happened meanwhile.
     fn look(&mut self) -> (Vec<Event>, String) {
         let (session, units, decoded) = match self {
-            Self::StillBorn(failure) => return (vec![Event::Failed(failure.reason.clone())], std::mem::take(&mut failure.detail)),
+            Self::StillBorn(failure) => {
+                return (vec![Event::Failed(failure.reason.clone())], std::mem::take(&mut failure.detail));
+            }
             Self::Session { session, units, decoded } => (session, units, decoded),
         };
         let failure = session.failure(LOOK_UP);
@@ -269,7 +276,10 @@ mod tests {
         crate::init().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.mp4");
-        let make = format!("videotestsrc num-buffers=250 ! video/x-raw,width=64,height=48,framerate=25/1 ! x264enc ! mp4mux ! filesink location={}", path.display());
+        let make = format!(
+            "videotestsrc num-buffers=250 ! video/x-raw,width=64,height=48,framerate=25/1 ! x264enc ! mp4mux ! filesink location={}",
+            path.display()
+        );
         let job = Job::parse(&make).unwrap();
         job.start().unwrap();
         job.finish().unwrap();
@@ -294,7 +304,9 @@ mod tests {
             drop(blocked);
             wait_for("them to end after all", || count(&counters.abandoned_alive) == 0);
             let connection = count(&counters.attempts);
-            wait_for("pictures of a later connection", || camera.slot().try_take().is_some_and(|frame| frame.connection >= connection));
+            wait_for("pictures of a later connection", || {
+                camera.slot().try_take().is_some_and(|frame| frame.connection >= connection)
+            });
             stop.set();
             watching.join().unwrap();
         });

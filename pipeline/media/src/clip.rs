@@ -82,7 +82,10 @@ pub fn write_mp4(clip: &Clip, path: &Path) -> Result<Written, WriteError> {
     let (middle, reencoded) = match &clip.format().codec {
         Codec::H264 => ("h264parse ! video/x-h264,stream-format=avc", false),
         Codec::H265 => ("h265parse ! video/x-h265,stream-format=hvc1", false),
-        Codec::Mjpeg => ("jpegdec ! videoconvert ! video/x-raw,format=I420 ! x264enc speed-preset=superfast bframes=0 key-int-max=50 ! h264parse", true),
+        Codec::Mjpeg => (
+            "jpegdec ! videoconvert ! video/x-raw,format=I420 ! x264enc speed-preset=superfast bframes=0 key-int-max=50 ! h264parse",
+            true,
+        ),
         codec @ Codec::Other(media) if media == "video/mpeg" => return write(clip, path, "identity", codec.clone(), false),
         codec @ Codec::Other(_) => return Err(WriteError::Unsupported { codec: codec.clone() }),
     };
@@ -95,7 +98,8 @@ fn write(clip: &Clip, path: &Path, middle: &str, codec: Codec, reencoded: bool) 
     let draft = Draft::new(path);
     // Tried first: of a full or missing folder GStreamer says less than the system does.
     std::fs::File::create(draft.part()).map_err(WriteError::io(path))?;
-    let job = Job::parse(&format!("identity name=entry ! {middle} ! mp4mux faststart=true ! filesink name=file")).map_err(&failed)?;
+    let job =
+        Job::parse(&format!("identity name=entry ! {middle} ! mp4mux faststart=true ! filesink name=file")).map_err(&failed)?;
     job.named::<gst::Element>("file").map_err(&failed)?.set_property("location", draft.part());
     let caps = clip.format().caps.parse::<gst::Caps>().map_err(|error| failed(Failure::other(error)))?;
     let source = transcode::source(&caps);

@@ -224,7 +224,10 @@ pub enum Transport {
     Udp,
 }
 
-/// What is decoded. The cost of a camera follows this alone: decoding every frame costs 12 times what keyframes do.
+/// What is decoded, which is what a camera costs.
+///
+/// CPU seconds a minute of 1080p25 H.264 at 4 Mbit/s with a keyframe each 2 s, pictures scaled to 640x360, software on one thread (`examples/cost.rs`): nothing 0.7, keyframes 1.4, at
+/// most 5 a second 7.9, every picture 11.1. The same stream decoded and thrown away costs 7.2, its keyframes 1.4, receiving it 0.65.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum DecodePolicy {

@@ -1,6 +1,9 @@
 //! The counters behind [`Stats`]: written by streaming threads, read by anybody, never waited for.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::{
+    sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+    time::Instant,
+};
 
 use parking_lot::Mutex;
 
@@ -19,12 +22,16 @@ pub struct Counters {
     pub skipped: AtomicU64,
     pub damaged: AtomicU64,
     pub shed: AtomicU64,
-    pub decoded: AtomicU64,
+    decoded: AtomicU64,
     pub thinned: AtomicU64,
     pub attempts: AtomicU64,
     pub abandoned: AtomicU64,
     pub abandoned_alive: AtomicU64,
     clock_offset_ms: AtomicI64,
+    epoch: Instant,
+    /// Milliseconds since the epoch, plus one; 0 for never.
+    last_unit: AtomicU64,
+    last_decoded: AtomicU64,
     losses: Mutex<Vec<(&'static str, u64)>>,
 }
 
@@ -44,6 +51,9 @@ impl Default for Counters {
             abandoned: zero(),
             abandoned_alive: zero(),
             clock_offset_ms: AtomicI64::new(NO_OFFSET),
+            epoch: Instant::now(),
+            last_unit: zero(),
+            last_decoded: zero(),
             losses: Mutex::default(),
         }
     }
@@ -60,7 +70,18 @@ impl Counters {
             Verdict::Skip(Why::Damaged) => count(&self.damaged),
             Verdict::Skip(Why::Behind) => count(&self.shed),
         }
+        self.last_unit.store(self.now(), Relaxed);
         self.units.fetch_add(1, Relaxed)
+    }
+
+    /// Counts a decoded picture.
+    pub fn decoded(&self) {
+        self.last_decoded.store(self.now(), Relaxed);
+        count(&self.decoded);
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1
     }
 
     /// Counts a loss.
@@ -79,6 +100,7 @@ impl Counters {
     /// All figures but those of slot and ring.
     pub fn stats(&self) -> Stats {
         let read = |counter: &AtomicU64| counter.load(Relaxed);
+        let age = |last: &AtomicU64| Some(read(last)).filter(|last| *last != 0).map(|last| self.now().saturating_sub(last));
         Stats {
             units: read(&self.units),
             keyframes: read(&self.keyframes),
@@ -93,6 +115,8 @@ impl Counters {
             abandoned: read(&self.abandoned),
             abandoned_alive: read(&self.abandoned_alive),
             clock_offset_ms: Some(self.clock_offset_ms.load(Relaxed)).filter(|ms| *ms != NO_OFFSET),
+            unit_age_ms: age(&self.last_unit),
+            decoded_age_ms: age(&self.last_decoded),
             ..Stats::default()
         }
     }

@@ -88,7 +88,8 @@ pub fn make(choice: &DecoderChoice, caps: &gst::CapsRef, failed: usize, threads:
         DecoderChoice::Auto => fitting[failed % fitting.len()].clone(),
         DecoderChoice::Named(name) => {
             let existing = names(&fitting);
-            let factory = gst::ElementFactory::find(name).ok_or_else(|| DecoderError::Unknown { name: name.clone(), existing: available() })?;
+            let factory = gst::ElementFactory::find(name)
+                .ok_or_else(|| DecoderError::Unknown { name: name.clone(), existing: available() })?;
             if !factory.can_sink_any_caps(caps) {
                 return Err(DecoderError::Unfit { name: name.clone(), media: media(), existing });
             }

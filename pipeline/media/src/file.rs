@@ -206,8 +206,15 @@ impl FileReader {
         let tap = Arc::new(FileTap { policy: options.decode, state: Mutex::new(TapState::new()) });
         let sink = branch::picture_sink(4, false);
         let job = Job::new();
-        let branch = Branch { decoder: options.decoder.clone(), decoders_failed: 0, threads: 0, width_max: options.picture_width_max, queued: false };
-        build(&job, path, branch, &tap, &sink).map_err(|failure| FileError::Failed { path: path.into(), detail: failure.detail })?;
+        let branch = Branch {
+            decoder: options.decoder.clone(),
+            decoders_failed: 0,
+            threads: 0,
+            width_max: options.picture_width_max,
+            queued: false,
+        };
+        build(&job, path, branch, &tap, &sink)
+            .map_err(|failure| FileError::Failed { path: path.into(), detail: failure.detail })?;
         let begins = options.begins.unwrap_or_else(|| WallTime::from(meta.modified().unwrap_or(SystemTime::UNIX_EPOCH)));
         let mut reader = Self {
             job,
@@ -256,7 +263,13 @@ impl FileReader {
     /// What was read so far.
     pub fn summary(&self) -> FileSummary {
         let state = self.tap.state.lock();
-        FileSummary { units: state.units, keyframes: state.keyframes, decoded: state.decoded, frames: self.frames, last: self.last }
+        FileSummary {
+            units: state.units,
+            keyframes: state.keyframes,
+            decoded: state.decoded,
+            frames: self.frames,
+            last: self.last,
+        }
     }
 
     /// The next picture; none at the end.
@@ -304,13 +317,21 @@ impl FileReader {
         let caps = state.format.as_ref().and_then(|format| format.caps.parse::<gst::Caps>().ok());
         let rate = caps.as_ref().and_then(|caps| caps.structure(0)?.get::<gst::Fraction>("framerate").ok());
         let duration = self.job.pipeline.query_duration::<gst::ClockTime>();
-        let typefind = self.job.pipeline.iterate_recurse().into_iter().flatten().find(|element| element.factory().is_some_and(|factory| factory.name() == "typefind"));
+        let typefind = self
+            .job
+            .pipeline
+            .iterate_recurse()
+            .into_iter()
+            .flatten()
+            .find(|element| element.factory().is_some_and(|factory| factory.name() == "typefind"));
         let container = typefind.and_then(|element| element.property::<Option<gst::Caps>>("caps"));
         FileInfo {
             container: container.and_then(|caps| Some(caps.structure(0)?.name().to_string())).unwrap_or_default(),
             codec: state.format.as_ref().map_or(Codec::Other("unknown".into()), |format| format.codec.clone()),
             size: state.size.unwrap_or(PictureSize { width: 1, height: 1 }),
-            fps: rate.filter(|rate| rate.numer() > 0 && rate.denom() > 0).map(|rate| f64::from(rate.numer()) / f64::from(rate.denom())),
+            fps: rate
+                .filter(|rate| rate.numer() > 0 && rate.denom() > 0)
+                .map(|rate| f64::from(rate.numer()) / f64::from(rate.denom())),
             duration: duration.map(|time| Duration::from_nanos(time.nseconds())),
             decoder: state.decoder.clone(),
         }
@@ -491,7 +512,8 @@ impl Tap for FileTap {
         let mut state = self.state.lock();
         let known = state.entered.iter().position(|entered| entered.0 == at).and_then(|found| state.entered.remove(found));
         // Where everything is decoded, pictures are numbered as they are shown, else as they are stored.
-        let all = matches!(self.policy, DecodePolicy::Every | DecodePolicy::AtMost { .. }) && state.format.as_ref().is_some_and(|format| format.codec != Codec::Mjpeg);
+        let all = matches!(self.policy, DecodePolicy::Every | DecodePolicy::AtMost { .. })
+            && state.format.as_ref().is_some_and(|format| format.codec != Codec::Mjpeg);
         let index = if all { state.decoded } else { known.map_or(state.decoded, |known| known.1) };
         state.decoded += 1;
         let shown = state.gate.show(self.policy, at);

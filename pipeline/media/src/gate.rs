@@ -59,7 +59,14 @@ pub struct Gate {
 impl Gate {
     /// For a stream whose every picture stands alone (`intra_only`), or one with delta pictures.
     pub fn new(intra_only: bool) -> Self {
-        Self { intra_only, gap: Some(Why::Policy), units: Rate::default(), pictures: Rate::default(), burst: None, to_drain: false }
+        Self {
+            intra_only,
+            gap: Some(Why::Policy),
+            units: Rate::default(),
+            pictures: Rate::default(),
+            burst: None,
+            to_drain: false,
+        }
     }
 
     /// Judges an encoded picture, in decoding order.
@@ -101,7 +108,8 @@ impl Gate {
         let span = |secs: f64| Duration::try_from_secs_f64(secs).unwrap_or(Duration::ZERO);
         let since = self.burst.map(|begun| unit.pts.since(begun));
         // A little early counts, as time stamps tremble; so does a step back of the time stamps.
-        let due = since.is_none_or(|since| since >= span(every_s * 0.98)) || self.burst.is_some_and(|begun| begun.since(unit.pts) > Duration::from_secs(1));
+        let due = since.is_none_or(|since| since >= span(every_s * 0.98))
+            || self.burst.is_some_and(|begun| begun.since(unit.pts) > Duration::from_secs(1));
         if unit.keyframe && due {
             self.burst = Some(unit.pts);
         }
@@ -223,7 +231,10 @@ mod tests {
         // A keyframe within a burst is part of it.
         assert_eq!(run(&mut Gate::new(false), bursts, "KdKdKdKdKdKd"), "DDDD......DD");
         let mut mjpeg = Gate::new(true);
-        assert_eq!(run(&mut mjpeg, DecodePolicy::Bursts { every_s: 0.4, lasts_s: 0.2, fps: 12.5 }, "KKKKKKKKKKKK"), "D.D.D.....D.");
+        assert_eq!(
+            run(&mut mjpeg, DecodePolicy::Bursts { every_s: 0.4, lasts_s: 0.2, fps: 12.5 }, "KKKKKKKKKKKK"),
+            "D.D.D.....D."
+        );
     }
 
     #[test]

@@ -36,7 +36,9 @@ mod tap;
 mod transcode;
 
 pub use camera::{Camera, OpenError, Stop, Watch};
-pub use config::{BackoffConfig, DecodePolicy, DecoderChoice, Location, LocationError, Login, RingConfig, RtspUrl, SourceConfig, Transport};
+pub use config::{
+    BackoffConfig, DecodePolicy, DecoderChoice, Location, LocationError, Login, RingConfig, RtspUrl, SourceConfig, Transport,
+};
 pub use decoders::{DecoderError, available as decoders_available};
 pub use file::{FileError, FileInfo, FileOptions, FileReader, FileSummary};
 pub use frame::Frame;

@@ -10,7 +10,8 @@ use matpho_scene::PictureSize;
 use serde::Serialize;
 
 use crate::{
-    Bell, Camera, CameraStatus, Codec, Frame, Link, OpenError, Reason, RingConfig, SourceConfig, Stop, StreamInfo, Transport, Unit,
+    Bell, Camera, CameraStatus, Codec, Frame, Link, OpenError, Reason, RingConfig, SourceConfig, Stop, StreamInfo, Transport,
+    Unit,
 };
 
 /// What a camera sends, measured over [`measured`](Self::measured).

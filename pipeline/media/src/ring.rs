@@ -2,11 +2,7 @@
 //!
 //! **Invariant:** what is held begins with a keyframe, and so does every [`Clip`]. The bounds of [`RingConfig`] hold after every push.
 
-use std::{
-    collections::VecDeque,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use matpho_scene::{MediaTime, Seen, WallTime};
 use parking_lot::Mutex;
@@ -166,7 +162,11 @@ impl Clip {
         let mut sorted: Vec<MediaTime> = self.units.iter().map(|unit| unit.media_time).collect();
         sorted.sort();
         let lead = self.units.iter().zip(&sorted).map(|(unit, nth)| nth.since(unit.media_time)).max().unwrap_or_default();
-        self.units.iter().zip(&sorted).map(|(unit, nth)| (unit.media_time.since(sorted[0]) + lead, nth.since(sorted[0]))).collect()
+        self.units
+            .iter()
+            .zip(&sorted)
+            .map(|(unit, nth)| (unit.media_time.since(sorted[0]) + lead, nth.since(sorted[0])))
+            .collect()
     }
 }
 

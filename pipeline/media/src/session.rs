@@ -56,7 +56,13 @@ pub enum Stopped {
 
 impl Session {
     /// Builds the pipeline and starts it. What goes wrong later comes by [`failure`](Self::failure).
-    pub fn start(camera: &Arc<Shared>, connection: u64, base: MediaTime, link: Link, decoders_failed: usize) -> Result<Self, Failure> {
+    pub fn start(
+        camera: &Arc<Shared>,
+        connection: u64,
+        base: MediaTime,
+        link: Link,
+        decoders_failed: usize,
+    ) -> Result<Self, Failure> {
         let config = &camera.config;
         let pipeline = gst::Pipeline::with_name(&format!("camera-{}-{connection}", config.camera));
         let bus = pipeline.bus().ok_or_else(|| Failure::other("a pipeline without a bus"))?;
@@ -106,7 +112,10 @@ impl Session {
         let mut failure = match message.view() {
             gst::MessageView::Error(error) => noted.map_or_else(
                 || explain(error),
-                |noted| Failure { detail: format!("{} {}", noted.detail, Failure::from_message(error).detail).trim().into(), ..noted },
+                |noted| Failure {
+                    detail: format!("{} {}", noted.detail, Failure::from_message(error).detail).trim().into(),
+                    ..noted
+                },
             ),
             gst::MessageView::Eos(_) => noted.unwrap_or_else(|| Failure::new(Reason::Eos, "")),
             _ => noted?,
@@ -156,7 +165,14 @@ fn wiring(error: glib::BoolError) -> Failure {
     Failure::other(error)
 }
 
-fn rtsp_source(url: &RtspUrl, login: Option<&Login>, link: Link, latency_ms: u32, age_max: Duration, tap: &Arc<LiveTap>) -> Result<gst::Element, Failure> {
+fn rtsp_source(
+    url: &RtspUrl,
+    login: Option<&Login>,
+    link: Link,
+    latency_ms: u32,
+    age_max: Duration,
+    tap: &Arc<LiveTap>,
+) -> Result<gst::Element, Failure> {
     let source = element("rtspsrc")?;
     let micros = u64::try_from(age_max.as_micros()).unwrap_or(u64::MAX);
     source.set_property("location", url.as_str());
@@ -165,6 +181,8 @@ fn rtsp_source(url: &RtspUrl, login: Option<&Login>, link: Link, latency_ms: u32
     source.set_property("add-reference-timestamp-meta", true);
     source.set_property("tcp-timeout", micros);
     source.set_property("timeout", micros.min(5_000_000));
+    // A keyframe comes as one burst of datagrams; the system cuts this to what it allows.
+    source.set_property("udp-buffer-size", 2i32 << 20);
     source.set_property_from_str("protocols", if link == Link::Udp { "udp" } else { "tcp" });
     if let Some(login) = login {
         source.set_property("user-id", login.user());
@@ -210,7 +228,11 @@ fn stream_of(caps: &gst::CapsRef) -> Stream {
 }
 
 /// `filesrc ! parsebin`; `on_pad` is called with each pad of parsed media.
-pub fn file_source(pipeline: &gst::Pipeline, path: &Path, on_pad: impl Fn(&gst::Pad) + Send + Sync + 'static) -> Result<gst::Element, Failure> {
+pub fn file_source(
+    pipeline: &gst::Pipeline,
+    path: &Path,
+    on_pad: impl Fn(&gst::Pad) + Send + Sync + 'static,
+) -> Result<gst::Element, Failure> {
     let (source, parse) = (element("filesrc")?, element("parsebin")?);
     source.set_property("location", path);
     pipeline.add_many([&source, &parse]).map_err(wiring)?;
@@ -315,4 +337,3 @@ impl Join {
         Ok(())
     }
 }
-

@@ -165,4 +165,8 @@ pub struct Stats {
     pub clock_offset_ms: Option<i64>,
     /// Encoded bytes held in the ring.
     pub ring_bytes: u64,
+    /// Age of the newest encoded picture, in milliseconds; none before the first. The proof of life of a camera.
+    pub unit_age_ms: Option<u64>,
+    /// Age of the newest decoded picture, in milliseconds; none before the first.
+    pub decoded_age_ms: Option<u64>,
 }

@@ -129,7 +129,10 @@ impl Supervisor {
     fn tear_down(&mut self, now: Duration, reason: Reason) -> Action {
         let connecting = matches!(self.state, State::Connecting { .. });
         // What another transport could mend. A wrong password or a dead host stays what it is.
-        if self.transport == Transport::Auto && connecting && matches!(reason, Reason::TransportRefused | Reason::Stalled | Reason::Other) {
+        if self.transport == Transport::Auto
+            && connecting
+            && matches!(reason, Reason::TransportRefused | Reason::Stalled | Reason::Other)
+        {
             self.link = match self.link {
                 Link::Tcp => Link::Udp,
                 Link::Udp => Link::Tcp,
@@ -181,7 +184,9 @@ mod tests {
                 None => "-".into(),
                 Some(Action::Live) => "live".into(),
                 Some(Action::Connect { link, attempt, decoders_failed: 0 }) => format!("connect {link:?} {attempt}"),
-                Some(Action::Connect { link, attempt, decoders_failed }) => format!("connect {link:?} {attempt}, {decoders_failed} decoders failed"),
+                Some(Action::Connect { link, attempt, decoders_failed }) => {
+                    format!("connect {link:?} {attempt}, {decoders_failed} decoders failed")
+                }
                 Some(Action::TearDown { reason, .. }) => reason.as_str().into(),
             };
             assert_eq!(said, *expected, "at {second} s, {event:?}");
@@ -252,7 +257,9 @@ mod tests {
         let mut waits = Vec::new();
         for _ in 0..6 {
             now = next_attempt(&mut s, now);
-            let Some(Action::TearDown { retry_in, .. }) = s.handle(Duration::from_secs_f64(now), Event::Failed(Reason::Unreachable)) else {
+            let Some(Action::TearDown { retry_in, .. }) =
+                s.handle(Duration::from_secs_f64(now), Event::Failed(Reason::Unreachable))
+            else {
                 panic!("a failure tears down")
             };
             waits.push(retry_in.as_secs_f64());
@@ -266,7 +273,10 @@ mod tests {
         for (event, full) in [(Event::Unit, 16.0), (Event::Decoded, 4.0)] {
             let _ = s.handle(Duration::from_secs_f64(now), Event::Unit);
             let _ = s.handle(Duration::from_secs_f64(now), event);
-            let Some(Action::TearDown { retry_in, .. }) = s.handle(Duration::from_secs_f64(now), Event::Failed(Reason::Eos)) else { panic!() };
+            let Some(Action::TearDown { retry_in, .. }) = s.handle(Duration::from_secs_f64(now), Event::Failed(Reason::Eos))
+            else {
+                panic!()
+            };
             assert!((full / 2.0..=full).contains(&retry_in.as_secs_f64()), "{retry_in:?}");
             now = next_attempt(&mut s, now);
         }

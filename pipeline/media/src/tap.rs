@@ -171,7 +171,14 @@ impl LiveTap {
             let Some(unit) = known.or_else(|| state.remembered.back().copied()) else { return };
             let media_time = (self.base + Duration::from_nanos(at.as_nanos())).max(state.newest);
             state.newest = media_time;
-            Frame { index: unit.index, connection: self.connection, media_time, seen: unit.seen, keyframe: unit.keyframe, picture }
+            Frame {
+                index: unit.index,
+                connection: self.connection,
+                media_time,
+                seen: unit.seen,
+                keyframe: unit.keyframe,
+                picture,
+            }
         };
         self.camera.slot.put(frame);
     }
@@ -179,9 +186,11 @@ impl LiveTap {
     fn seen(&self, state: &mut State, at: MediaTime) -> Seen {
         let now = clock::now();
         // Time stamps are arrival times on the pipeline's clock, so that the jitter buffer's delay does not count.
-        let age = self.pipeline.upgrade().and_then(|pipeline| pipeline.current_running_time()).map_or(Duration::ZERO, |running| {
-            MediaTime::from_nanos(running.nseconds()).since(at)
-        });
+        let age = self
+            .pipeline
+            .upgrade()
+            .and_then(|pipeline| pipeline.current_running_time())
+            .map_or(Duration::ZERO, |running| MediaTime::from_nanos(running.nseconds()).since(at));
         if self.link == Link::File {
             return Seen { at: now, uncertainty_ms: 0, clock: ClockSource::File };
         }
@@ -212,7 +221,8 @@ impl Tap for LiveTap {
         let keyframe = !flags.contains(gst::BufferFlags::DELTA_UNIT);
         let (unit, verdict, drain) = {
             let mut state = self.state.lock();
-            let damaged = flags.intersects(gst::BufferFlags::DISCONT | gst::BufferFlags::CORRUPTED) && !state.remembered.is_empty();
+            let damaged =
+                flags.intersects(gst::BufferFlags::DISCONT | gst::BufferFlags::CORRUPTED) && !state.remembered.is_empty();
             let verdict = state.gate.admit(policy, UnitFacts { pts: at, keyframe, damaged, behind });
             // Drained for nothing, a decoder may give its last picture again.
             let drain = state.gate.take_drain() && state.undecoded_since.is_some();
@@ -243,7 +253,7 @@ impl Tap for LiveTap {
         if state.decoded.replace(at) == Some(at) {
             return false; // The same again, out of a drained decoder.
         }
-        count(&self.camera.counters.decoded);
+        self.camera.counters.decoded();
         self.decoded.fetch_add(1, Relaxed);
         let shown = state.gate.show(policy, at);
         if !shown {
@@ -260,4 +270,3 @@ fn ntp_time(buffer: &gst::BufferRef) -> Option<Duration> {
         .find(|meta| meta.reference().structure(0).is_some_and(|caps| caps.name() == "timestamp/x-ntp"))
         .map(|meta| Duration::from_nanos(meta.timestamp().nseconds()))
 }
-

@@ -1,5 +1,7 @@
 //! Real cameras, as far as a loopback goes: each codec, transport and login, and each way to lose one.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by a panic, also in its helpers")]
+
 mod support;
 
 use std::{net::TcpListener, time::Duration};
@@ -33,8 +35,15 @@ fn every_codec_comes_in_over_tcp_and_udp() {
             assert_eq!(frames[0].picture.size().to_string(), "160x120");
             assert!(frames.windows(2).all(|pair| pair[0].media_time < pair[1].media_time && pair[0].index < pair[1].index));
             // A white ball on black.
-            assert!(frames[4].picture.rgb().iter().any(|byte| *byte > 200) && frames[4].picture.rgb().iter().any(|byte| *byte < 50));
-            let live = watched.said.lock().iter().find_map(|status| if let CameraStatus::Live(info) = status { Some(info.clone()) } else { None }).unwrap();
+            assert!(
+                frames[4].picture.rgb().iter().any(|byte| *byte > 200) && frames[4].picture.rgb().iter().any(|byte| *byte < 50)
+            );
+            let live = watched
+                .said
+                .lock()
+                .iter()
+                .find_map(|status| if let CameraStatus::Live(info) = status { Some(info.clone()) } else { None })
+                .unwrap();
             assert_eq!((&live.codec, live.link, live.size.map(|size| size.to_string())), (&codec, link, Some("320x240".into())));
             assert!(!live.decoder.is_empty());
         }
@@ -105,7 +114,9 @@ fn a_killed_camera_is_lost_and_then_live_again() {
     watched.wait_lost(live);
     let server = Server::start(&play);
     watched.wait_live(live);
-    let after = wait_for("a picture of the new connection", || Some(watched.next_frame()).filter(|frame| frame.connection > before.connection));
+    let after = wait_for("a picture of the new connection", || {
+        Some(watched.next_frame()).filter(|frame| frame.connection > before.connection)
+    });
     assert!(after.media_time > before.media_time && after.index > before.index, "time and numbers go on over the gap");
     assert!(after.seen.at > before.seen.at);
     assert!(watched.camera.stats().attempts >= 2);
@@ -134,6 +145,7 @@ fn a_hung_camera_is_found_out_by_the_watchdog() {
     let live = watched.wait_live(0);
     server.set_silent(true);
     assert_eq!(watched.wait_lost(live).0, "stalled");
+    assert!(watched.camera.stats().unit_age_ms.unwrap() > 1000, "the age of a dead camera grows");
     server.set_silent(false);
     watched.wait_live(live);
     assert_eq!(watched.camera.stats().losses[0].0, "stalled");
@@ -148,7 +160,10 @@ fn keyframes_alone_are_decoded_and_come_at_once() {
         let watched = Watched::start(config);
         let frames: Vec<_> = (0..4).map(|_| watched.next_frame()).collect();
         assert!(frames.iter().all(|frame| frame.keyframe), "{encode}");
-        assert!(frames.windows(2).all(|pair| pair[1].index > pair[0].index && (pair[1].index - pair[0].index) % 10 == 0), "{encode}: a keyframe each 10 pictures");
+        assert!(
+            frames.windows(2).all(|pair| pair[1].index > pair[0].index && (pair[1].index - pair[0].index) % 10 == 0),
+            "{encode}: a keyframe each 10 pictures"
+        );
         // Not held back by the decoder until the next keyframe, 10 pictures later.
         let newest = watched.camera.stats().units;
         assert!(newest - frames[3].index < 8, "{encode}: picture {} of {newest}", frames[3].index);
@@ -196,8 +211,14 @@ fn a_slow_consumer_never_holds_a_camera_up() {
     wait_for("pictures", || (watched.camera.stats().units > first.index + 50).then_some(()));
     let stats = watched.camera.stats();
     assert!(stats.slot_dropped >= 30, "{stats:?}");
+    assert!(stats.unit_age_ms.unwrap() < 2000 && stats.decoded_age_ms.unwrap() < 2000, "{stats:?}");
     let next = watched.next_frame();
-    assert!(next.index + 15 > watched.camera.stats().units, "the newest wins: {} of {}", next.index, watched.camera.stats().units);
+    assert!(
+        next.index + 15 > watched.camera.stats().units,
+        "the newest wins: {} of {}",
+        next.index,
+        watched.camera.stats().units
+    );
     assert_eq!(watched.camera.stats().losses, []);
 }
 
@@ -217,9 +238,14 @@ fn what_rests_on_lost_packets_is_not_shown() {
 fn pictures_carry_the_cameras_time() {
     let server = Server::start(&Play::new(live_h264()));
     let watched = Watched::start(config(&server.url()));
-    let by_camera = wait_for("a sender report", || Some(watched.next_frame()).filter(|frame| frame.seen.clock == ClockSource::Rtcp));
+    let by_camera =
+        wait_for("a sender report", || Some(watched.next_frame()).filter(|frame| frame.seen.clock == ClockSource::Rtcp));
     let now = matpho_scene::WallTime::from(std::time::SystemTime::now());
-    assert!(now.signed_since(by_camera.seen.at).abs() < std::time::Duration::from_secs(2).try_into().unwrap(), "{:?} at {now}", by_camera.seen);
+    assert!(
+        now.signed_since(by_camera.seen.at).abs() < std::time::Duration::from_secs(2).try_into().unwrap(),
+        "{:?} at {now}",
+        by_camera.seen
+    );
     assert!(by_camera.seen.uncertainty_ms >= 100);
     assert!(watched.camera.stats().clock_offset_ms.unwrap().abs() < 1000, "{:?}", watched.camera.stats());
 }
@@ -269,7 +295,10 @@ fn the_ring_gives_clips_that_play() {
         assert_eq!(picture.size().to_string(), "320x240", "{name}");
         let exact = still::decode(&ring.clip(to, to).unwrap(), &DecoderChoice::Auto, 100).unwrap();
         assert_eq!(exact.size().width, 100, "{name}");
-        assert!(matches!(ring.clip(from - Duration::from_secs(60), from - Duration::from_secs(30)), Err(ClipError::NotHeld { .. })));
+        assert!(matches!(
+            ring.clip(from - Duration::from_secs(60), from - Duration::from_secs(30)),
+            Err(ClipError::NotHeld { .. })
+        ));
     }
 }
 
@@ -278,7 +307,8 @@ fn a_clip_that_cannot_be_written_says_where() {
     let server = Server::start(&Play::new(live_h264()));
     let watched = Watched::start(config(&server.url()));
     watched.next_frame();
-    let taken = wait_for("a keyframe", || watched.camera.ring().keyframe_at(matpho_scene::WallTime::from(std::time::SystemTime::now())));
+    let taken =
+        wait_for("a keyframe", || watched.camera.ring().keyframe_at(matpho_scene::WallTime::from(std::time::SystemTime::now())));
     let error = clip::write_mp4(&taken, std::path::Path::new("/no/such/folder/a.mp4")).unwrap_err();
     assert!(error.to_string().contains("/no/such/folder/a.mp4"), "{error}");
 }
@@ -295,7 +325,9 @@ fn a_probe_measures_what_a_camera_sends() {
     assert!(report.bitrate_kbps > 5.0 && report.bitrate_kbps < 5000.0, "{report:?}");
     assert!(pictures > 20, "{pictures}");
 
-    let error = probe::probe(config(&format!("rtsp://127.0.0.1:{}/nothing-here", server.port)), Duration::from_secs(1), &mut |_| {}).unwrap_err();
+    let error =
+        probe::probe(config(&format!("rtsp://127.0.0.1:{}/nothing-here", server.port)), Duration::from_secs(1), &mut |_| {})
+            .unwrap_err();
     assert!(matches!(error, ProbeError::Lost { .. }) && error.to_string().contains("does not know this path"), "{error}");
 }
 

@@ -1,5 +1,7 @@
 //! Files: every container and codec, exact times, and what is said of those that are broken.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by a panic, also in its helpers")]
+
 mod support;
 
 use std::path::Path;
@@ -39,7 +41,11 @@ fn every_container_and_codec_is_read_with_exact_times() {
         let options = FileOptions { begins: Some(begins), ..FileOptions::new(DecodePolicy::Every, 4000) };
         let mut reader = FileReader::open(&path, &options).unwrap();
         let info = reader.info().clone();
-        assert_eq!((&info.codec, info.container.as_str(), info.size.to_string().as_str()), (&codec, container, "320x240"), "{name}");
+        assert_eq!(
+            (&info.codec, info.container.as_str(), info.size.to_string().as_str()),
+            (&codec, container, "320x240"),
+            "{name}"
+        );
         let frames: Vec<_> = reader.by_ref().collect::<Result<_, _>>().unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(frames.len(), 50, "{name}");
         for (n, frame) in frames.iter().enumerate() {
@@ -108,7 +114,10 @@ fn broken_files_get_one_clear_error() {
         (folder.path().to_path_buf(), "is not a file"),
         (file("empty.mp4", b""), "is empty"),
         (file("text.mp4", "Dear Sir or Madam, ".repeat(400).as_bytes()), "is no video"),
-        (file("noise.avi", &(0..20_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect::<Vec<_>>()), "is no video"),
+        (
+            file("noise.avi", &(0..20_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect::<Vec<_>>()),
+            "is no video",
+        ),
         (sound, "holds no video stream"),
         (file("cut-last.mp4", &last[..last.len() / 2]), "is cut off"),
         (file("cut-first.mp4", &first[..first.len() / 2]), "is cut off"),
@@ -142,7 +151,8 @@ fn a_decoder_that_does_not_fit_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.mp4");
     clip(&path, 3, &format!("{H264} ! mp4mux"));
-    let options = FileOptions { decoder: DecoderChoice::Named("avdec_h265".into()), ..FileOptions::new(DecodePolicy::Every, 100) };
+    let options =
+        FileOptions { decoder: DecoderChoice::Named("avdec_h265".into()), ..FileOptions::new(DecodePolicy::Every, 100) };
     let error = FileReader::open(&path, &options).err().unwrap().to_string();
     assert!(error.contains("`avdec_h265` does not decode video/x-h264") && error.contains("avdec_h264"), "{error}");
 }

@@ -1,5 +1,7 @@
 //! Twenty losses leave nothing behind: no thread, no file descriptor. Alone in its process, which it measures.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by a panic, also in its helpers")]
+
 mod support;
 
 use support::{Play, Server, Watched, config, live_h264, wait_for};

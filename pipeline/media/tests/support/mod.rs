@@ -34,7 +34,10 @@ pub fn make(description: &str) {
     matpho_media::init().unwrap();
     let pipeline = gst::parse::launch(description).unwrap();
     pipeline.set_state(gst::State::Playing).unwrap();
-    let message = pipeline.bus().unwrap().timed_pop_filtered(gst::ClockTime::from_seconds(60), &[gst::MessageType::Eos, gst::MessageType::Error]);
+    let message = pipeline
+        .bus()
+        .unwrap()
+        .timed_pop_filtered(gst::ClockTime::from_seconds(60), &[gst::MessageType::Eos, gst::MessageType::Error]);
     pipeline.set_state(gst::State::Null).unwrap();
     let message = message.expect("a test clip takes no minute");
     assert_eq!(message.type_(), gst::MessageType::Eos, "{description}: {message:?}");
@@ -54,7 +57,9 @@ pub const H265: &str = "x265enc tune=zerolatency speed-preset=ultrafast key-int-
 
 /// What the server plays.
 pub fn live(encode_and_pay: &str) -> String {
-    format!("( videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=320,height=240,framerate=25/1 ! {encode_and_pay} name=pay0 )")
+    format!(
+        "( videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=320,height=240,framerate=25/1 ! {encode_and_pay} name=pay0 )"
+    )
 }
 
 pub fn live_h264() -> String {
@@ -124,7 +129,12 @@ impl Server {
                 if never_set {
                     configured.connect_prepared(|media| {
                         let top = media.element().parent().and_downcast::<gst::Bin>().unwrap();
-                        let rtpbin = top.iterate_elements().into_iter().flatten().find(|element| element.factory().unwrap().name() == "rtpbin").unwrap();
+                        let rtpbin = top
+                            .iterate_elements()
+                            .into_iter()
+                            .flatten()
+                            .find(|element| element.factory().unwrap().name() == "rtpbin")
+                            .unwrap();
                         rtpbin.set_property_from_str("ntp-time-source", "running-time");
                     });
                 }
