@@ -1,5 +1,7 @@
 //! One carriageway in one picture: who is in it, how much of it is covered, how much of its traffic stands.
 
+use std::time::Duration;
+
 use matpho_scene::{GroundPlane, GroundPoint, NormBox, NormPoint};
 
 use crate::{
@@ -14,6 +16,11 @@ const ROWS: usize = 54;
 const ROAD_TRACKS_MIN: u32 = 2;
 /// Width of a lane where the number of lanes follows from the ground plane (Vietnam: 3.0 to 3.75 m by class of road).
 const LANE_WIDTH_M: f64 = 3.5;
+/// Slow as in a queue: below these speeds, or standing this long; and so many vehicles at least.
+const SLOW_KMH: f32 = 12.0;
+const SLOW_BOX_LENGTHS_PER_S: f32 = 0.4;
+const SLOW_STANDING: Duration = Duration::from_secs(2);
+const QUEUE_VEHICLES_MIN: u32 = 4;
 /// Standing vehicles further apart than this are not one queue; length of the last one.
 const QUEUE_GAP_M: f64 = 15.0;
 const QUEUE_VEHICLE_M: f64 = 4.5;
@@ -100,6 +107,18 @@ impl Carriageway {
             Some(kmh) => Some(kmh <= crawl_kmh),
             None => mover.speed_box_lengths_per_s().map(|speed| speed <= crawl_box_lengths_per_s),
         }
+    }
+
+    /// Whether a vehicle stands or goes slowly, as in a queue.
+    pub fn is_slow(&self, mover: &Mover) -> bool {
+        mover.standing() >= SLOW_STANDING || self.crawls(mover, (SLOW_KMH, SLOW_BOX_LENGTHS_PER_S)).unwrap_or(false)
+    }
+
+    /// Whether most of the zone's vehicles stand or go slowly, `without` one of them (by serial).
+    pub fn is_queue(&self, road: &Road, without: Option<u64>) -> bool {
+        let others = || road.vehicles().filter(|m| Some(m.serial) != without && self.holds(m, road));
+        let (n, slow) = others().fold((0u32, 0u32), |(n, slow), m| (n + 1, slow + u32::from(self.is_slow(m))));
+        n >= QUEUE_VEHICLES_MIN && slow * 2 >= n
     }
 
     pub fn snapshot(&self, road: &Road, pcu: &PcuWeights, crawl: (f32, f32)) -> Snapshot {

@@ -46,6 +46,9 @@ pub struct CongestionParams {
     pub parked_after_s: Seconds,
     /// With calibration: a vehicle slower than this stands or crawls. 5 km/h is walking pace, and NVIDIA's stop (5 mph) rounded down.
     pub crawl_kmh: Positive,
+    /// With calibration: traffic with a mean speed above this flows, and is no congestion however dense it is. HCMC's own proposal
+    /// calls below 10 km/h a jam, and its centre flows at some 20 km/h at the peak.
+    pub flowing_kmh: Positive,
     /// Without calibration: the same in lengths of its own box per second (square root of the box's area; some 2 m of a car's width).
     pub crawl_box_lengths_per_s: Positive,
     /// Upper limits of levels A to E in passenger cars per km and lane; above the last is F. HCM, basic freeway segments:
@@ -73,6 +76,7 @@ impl Default for CongestionParams {
             bins_share: Share::of(0.8),
             parked_after_s: Seconds::of(300.0),
             crawl_kmh: Positive::of(5.0),
+            flowing_kmh: Positive::of(15.0),
             crawl_box_lengths_per_s: Positive::of(0.25),
             density_pc_per_km_lane: [6.8, 11.2, 16.2, 21.8, 28.0].map(Positive::of),
             occupancy: [0.068, 0.112, 0.162, 0.218, 0.28].map(Share::of),
@@ -197,6 +201,17 @@ impl Means {
     }
 }
 
+impl Means {
+    /// E or F, and slow with it: a road that is dense and flows is at its best, not at its end.
+    fn is_jam(&self, params: &CongestionParams) -> bool {
+        let flows = match (self.speed_kmh, self.pace) {
+            (Some(kmh), _) => kmh > params.flowing_kmh.get(),
+            (None, pace) => self.stopped_share < STOPPED_SHARE_E && pace.is_some_and(|pace| pace >= FREE_PACE),
+        };
+        self.level >= LevelOfService::E && !flows
+    }
+}
+
 #[derive(Debug)]
 struct Bin {
     from: MediaTime,
@@ -291,7 +306,7 @@ impl Traffic {
     /// One bin closed.
     fn judge(&mut self, now: Moment, newest: Means, params: &CongestionParams, desk: &mut Desk) {
         let begin_span = begin_span(self.carriageway.zone(), params);
-        let jammed = |bin: &Bin| bin.means.level >= LevelOfService::E;
+        let jammed = |bin: &Bin| bin.means.is_jam(params);
         let free = |bin: &Bin| bin.means.level <= LevelOfService::C;
         let begins = self.majority(begin_span, params, jammed);
         let ends = self.majority(params.end_after_s.span(), params, free);
@@ -349,7 +364,7 @@ impl Traffic {
             ("occupancy_share_min", f64::from(params.occupancy[2]))
         };
         let rule = if calibrated {
-            "level of service E or F by HCM density, in most bins of a span that outlasts the signal"
+            "level of service E or F by HCM density, and slow, in most bins of a span that outlasts the signal"
         } else {
             "level of service E or F in relative terms (share of the road covered, share of the traffic standing), in most bins of a span that outlasts the signal"
         };
@@ -395,12 +410,12 @@ impl Traffic {
         self.period_from = Some(at);
     }
 
-    fn judgement(&self) -> Judgement {
-        match (&self.congestion, self.bins.back().map(|bin| bin.means.level)) {
+    fn judgement(&self, params: &CongestionParams) -> Judgement {
+        match (&self.congestion, self.bins.back().map(|bin| bin.means.is_jam(params))) {
             (Some(_), _) => Judgement::Present,
             (None, None) => Judgement::Unknown,
-            (None, Some(LevelOfService::E | LevelOfService::F)) => Judgement::Suspected,
-            (None, Some(LevelOfService::A | LevelOfService::B | LevelOfService::C | LevelOfService::D)) => Judgement::Clear,
+            (None, Some(true)) => Judgement::Suspected,
+            (None, Some(false)) => Judgement::Clear,
         }
     }
 }
@@ -443,7 +458,7 @@ impl Congestion {
     }
 
     pub fn judgement(&self) -> Judgement {
-        worst(self.zones.iter().map(Traffic::judgement))
+        worst(self.zones.iter().map(|zone| zone.judgement(&self.params)))
     }
 
     /// Means of density and speed are over pictures and zones; levels the worst.

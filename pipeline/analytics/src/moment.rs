@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn blind_time_is_not_watched() {
         let mut clock = WatchClock::default();
-        let mut sight = |clock: &mut WatchClock, s| {
+        let sight = |clock: &mut WatchClock, s: u64| {
             let at = clock.clamp(MediaTime::from_millis(s * 1000));
             clock.sight(at).watched.as_secs()
         };

@@ -81,6 +81,7 @@ impl Lane {
         let foot = m.here().foot;
         m.class == Class::Person
             && m.hits >= HITS_MIN
+            && m.is_sure()
             && m.rider_votes <= -RIDER_VOTES_AGAINST_MIN
             && m.speed_box_lengths_per_s().is_none_or(|speed| speed <= WALK_BOX_LENGTHS_PER_S_MAX)
             && self.carriageway.zone().polygon.contains(foot)
@@ -100,7 +101,9 @@ impl Lane {
         self.walkers.retain(|w| now.since(w.last_inside) < AWAY_AFTER);
         let after = if self.carriageway.is_drawn() { params.after_s } else { params.undrawn_after_s };
         let longest = self.walkers.iter().filter(|w| w.last_inside == now).min_by_key(|w| w.since.watched);
-        let due = longest.filter(|w| now.since(w.since) >= after.span());
+        // In a queue of motorbikes many a rider shows and the bike does not.
+        let queue = self.carriageway.is_queue(road, None);
+        let due = longest.filter(|w| !queue && now.since(w.since) >= after.span());
         let seen = longest.and_then(|w| Some((w.since, inside.iter().find(|m| m.serial == w.serial)?)));
         self.trace.push(now.at, inside.len() as f32);
         self.open = match (self.open.take(), due.is_some(), seen) {

@@ -337,3 +337,89 @@ impl CameraPlan {
         &self.params
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn zone(id: &str, purpose: Purpose) -> Zone {
+        Zone::new(id.parse().unwrap(), purpose, Polygon::try_from(vec![[0.0, 0.5], [1.0, 0.5], [0.5, 1.0]]).unwrap())
+    }
+
+    fn plan(zones: Vec<Zone>) -> Result<CameraPlan, Vec<PlanError>> {
+        CameraPlan::new(zones, Analytic::ALL.into(), Params::default())
+    }
+
+    fn ids<'a>(zones: impl Iterator<Item = &'a Zone>) -> Vec<&'a str> {
+        zones.map(|zone| zone.id.as_str()).collect()
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        let mut crossing = zone("a", Purpose::Carriageway);
+        crossing.counting_line = Some([NormPoint::clamped(0.5, 0.5), NormPoint::clamped(0.5, 0.5)]);
+        let mut above = zone("b", Purpose::Carriageway);
+        above.ground = Some(GroundPlane { matrix: [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, -0.6] });
+        let zones = vec![crossing, above, zone("a", Purpose::RoadSurface), zone("picture", Purpose::HeatSource)];
+        let errors = CameraPlan::new(zones, BTreeSet::new(), Params::default()).unwrap_err();
+        let said: Vec<String> = errors.iter().map(|e| e.to_string().split(':').next().unwrap().to_owned()).collect();
+        assert_eq!(
+            said,
+            [
+                "the counting line of zone `a` has no length",
+                "the ground plane of zone `b` does not reach it",
+                "two zones are called `a`",
+                "zone id `picture` is kept for the whole picture",
+                "no analytic is chosen",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_whole_picture_stands_in_for_what_was_not_drawn() {
+        let undrawn = CameraPlan::whole_picture();
+        assert_eq!((ids(undrawn.traffic_zones()), ids(undrawn.water_zones())), (vec!["picture"], vec!["picture"]));
+        assert!(!undrawn.is_drawn());
+        assert_eq!(plan(vec![]).unwrap(), undrawn);
+
+        let surface = plan(vec![zone("yard", Purpose::RoadSurface)]).unwrap();
+        assert_eq!((ids(surface.traffic_zones()), ids(surface.water_zones())), (vec!["picture"], vec!["yard"]));
+
+        let road = plan(vec![zone("road", Purpose::Carriageway), zone("stove", Purpose::HeatSource)]).unwrap();
+        assert_eq!((ids(road.traffic_zones()), ids(road.water_zones())), (vec!["road"], vec!["road"]));
+        assert!(road.is_drawn());
+    }
+
+    #[test]
+    fn a_wrong_parameter_says_what_would_be_right() {
+        for (json, complaint) in [
+            (r#"{"congestion": {"bin": 3}}"#, "unknown field `bin`, expected one of `bin_s`"),
+            (r#"{"fire": {"score_min": 1.2}}"#, "1.2 is outside its range: 0.0 to 1.0 is needed"),
+            (r#"{"flood": {"begin_after_s": -1}}"#, "-1 is outside its range: 0.1 to 86400 seconds is needed"),
+            (r#"{"congestion": {"density_pc_per_km_lane": [1, 2]}}"#, "invalid length 2, expected an array of length 5"),
+            (r#"{"congestion": {"pcu": {"tram": 3}}}"#, "unknown field `tram`"),
+            (r#"{"smog": {}}"#, "unknown field `smog`"),
+        ] {
+            let error = serde_json::from_str::<Params>(json).unwrap_err().to_string();
+            assert!(error.contains(complaint), "{json}: {error}");
+        }
+        let some: Params = serde_json::from_str(r#"{"congestion": {"bin_s": 5}}"#).unwrap();
+        assert_eq!(some.congestion.bin_s, Seconds::of(5.0));
+        assert_eq!(some.congestion.end_after_s, Params::default().congestion.end_after_s);
+    }
+
+    #[test]
+    fn parameters_are_written_as_they_are_read() {
+        let text = serde_json::to_string(&Params::default()).unwrap();
+        assert!(text.contains(r#""density_pc_per_km_lane":[6.8,11.2,16.2,21.8,28.0]"#), "{text}");
+        assert_eq!(serde_json::from_str::<Params>(&text).unwrap(), Params::default());
+    }
+
+    #[test]
+    fn names_of_analytics_read_back() {
+        for analytic in Analytic::ALL {
+            assert_eq!(analytic.to_string().parse(), Ok(analytic));
+        }
+        assert!("fires".parse::<Analytic>().unwrap_err().to_string().contains("use congestion"));
+    }
+}

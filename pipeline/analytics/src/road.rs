@@ -29,6 +29,10 @@ const HEIR_IOU_MIN: f32 = 0.45;
 const PRESENT: Duration = Duration::from_millis(1200);
 /// It has driven by itself once it has come this far.
 pub(crate) const ARRIVED_BOX_LENGTHS: f32 = 1.5;
+/// A sighting from this score on is sure; a track is one from so many of them on, and from this share.
+const SURE_SCORE: f32 = 0.3;
+const SURE_HITS_MIN: u32 = 2;
+const SURE_SHARE_MIN: f32 = 0.4;
 /// The most tracks that are kept; a crowd beyond it is not told apart anyhow.
 const MOVERS_MAX: usize = 1024;
 
@@ -43,6 +47,8 @@ pub(crate) struct Step {
     pub y: f32,
     /// Box length, in picture heights.
     pub length: f32,
+    /// Whether the detector was sure of it. Weak sightings keep a track alive, but prove nothing.
+    pub sure: bool,
 }
 
 /// A tracked vehicle or person with its recent past.
@@ -55,6 +61,10 @@ pub(crate) struct Mover {
     pub bbox: NormBox,
     pub seen: Moment,
     pub hits: u32,
+    /// Sightings of which the detector was sure.
+    sure_hits: u32,
+    /// Sightings since it stands where it stands, and the sure ones of them.
+    stand_hits: (u32, u32),
     path: VecDeque<Step>,
     /// Where and since when it stands.
     anchor: Step,
@@ -83,6 +93,8 @@ impl Mover {
             bbox: track.bbox,
             seen: step.when,
             hits: 0,
+            sure_hits: 0,
+            stand_hits: (0, 0),
             path: VecDeque::new(),
             anchor: step,
             marked: step,
@@ -100,6 +112,7 @@ impl Mover {
         self.bbox = track.bbox;
         self.seen = step.when;
         self.hits = self.hits.saturating_add(1);
+        self.sure_hits = self.sure_hits.saturating_add(u32::from(step.sure));
         // The newest point always counts; those before it keep their distance in time.
         if self.path.len() >= 2 && self.path[self.path.len() - 1].when.since(self.path[self.path.len() - 2].when) < PATH_STEP {
             self.path.pop_back();
@@ -113,9 +126,11 @@ impl Mover {
         if distance(self.anchor, step) > stand_within * step.length.max(self.anchor.length) {
             self.anchor = step;
             self.parked = false;
+            self.stand_hits = (0, 0);
         }
+        self.stand_hits = (self.stand_hits.0.saturating_add(1), self.stand_hits.1.saturating_add(u32::from(step.sure)));
         let gone = distance(self.marked, step) / step.length.max(self.marked.length);
-        if gone > 0.5 {
+        if gone > 0.5 && step.sure {
             self.gone_box_lengths += gone;
             self.arrived |= self.gone_box_lengths >= ARRIVED_BOX_LENGTHS;
             if self.class.is_vehicle() && self.arrived {
@@ -123,6 +138,17 @@ impl Mover {
             }
             self.marked = step;
         }
+    }
+
+    /// Whether it is a thing and not a ghost of the detector's weak scores, drifting from vehicle to vehicle.
+    pub fn is_sure(&self) -> bool {
+        self.sure_hits >= SURE_HITS_MIN && self.sure_hits as f32 >= SURE_SHARE_MIN * self.hits as f32
+    }
+
+    /// Whether what stands there is sure to be a thing.
+    pub fn stands_surely(&self) -> bool {
+        let (all, sure) = self.stand_hits;
+        sure >= SURE_HITS_MIN && sure as f32 >= SURE_SHARE_MIN * all as f32
     }
 
     /// How long it has stood.
@@ -170,7 +196,9 @@ impl Mover {
 
     /// Its heading over the last steps as a unit vector in picture heights; `None` while it hardly moved.
     pub fn heading(&self) -> Option<(f32, f32)> {
-        let (base, here) = (self.path.front()?, self.here());
+        let mut sure = self.path.iter().filter(|s| s.sure);
+        let base = sure.next()?;
+        let here = sure.next_back()?;
         let (dx, dy) = (here.x - base.x, here.y - base.y);
         let length = dx.hypot(dy);
         (length > 0.5 * here.length).then(|| (dx / length, dy / length))
@@ -224,6 +252,7 @@ impl Road {
                 x: middle.x * aspect,
                 y: middle.y,
                 length: (track.bbox.area() * aspect).sqrt().max(1e-3),
+                sure: track.score.get() >= SURE_SCORE,
             };
             if !self.movers.contains_key(&track.id) {
                 let heir = self.heir_of(track, tracks).map(|old| Mover { id: track.id, ..old });
@@ -277,7 +306,7 @@ impl Road {
 
     /// The vehicles in the picture now.
     pub fn vehicles(&self) -> impl Iterator<Item = &Mover> {
-        self.present().filter(|m| m.class.is_vehicle())
+        self.present().filter(|m| m.class.is_vehicle() && m.is_sure())
     }
 
     /// All that is kept, to be changed.

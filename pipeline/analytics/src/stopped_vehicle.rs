@@ -113,14 +113,19 @@ impl Case {
     }
 
     /// Looks at the others: who stands, who passes.
-    fn look_around<'a>(&mut self, others: impl Iterator<Item = &'a Mover>, queue_share: f32) -> Around {
+    fn look_around<'a>(
+        &mut self,
+        others: impl Iterator<Item = &'a Mover>,
+        is_slow: impl Fn(&Mover) -> bool,
+        queue_share: f32,
+    ) -> Around {
         let (mut near, mut standing, mut ahead) = (0u32, 0u32, false);
         for other in others.filter(|m| m.serial != self.serial) {
             let there = other.here();
             if distance(self.place, there) > NEAR_BOX_LENGTHS * self.place.length {
                 continue;
             }
-            let stands = other.standing() >= CASE_AFTER;
+            let stands = is_slow(other);
             let (dx, dy) = ((there.x - self.place.x) / self.place.length, (there.y - self.place.y) / self.place.length);
             let Some((hx, hy)) = self.heading else {
                 near += 1;
@@ -165,7 +170,9 @@ impl Lane {
             (dx * aspect / length, dy / length)
         });
         for mover in road.vehicles().filter(|m| m.standing() >= CASE_AFTER && self.carriageway.holds(m, road)) {
-            if !self.cases.iter().any(|case| case.serial == mover.serial) {
+            // One that came along the other carriageway, and whose box reaches over.
+            let of_another = zone_heading.zip(mover.heading()).is_some_and(|((zx, zy), (hx, hy))| zx * hx + zy * hy < 0.0);
+            if !of_another && !self.cases.iter().any(|case| case.serial == mover.serial) {
                 self.cases.push(Case::new(mover, zone_heading));
             }
         }
@@ -179,7 +186,8 @@ impl Lane {
                 }
                 case.since = case.since.earlier(mover.stands_since());
                 let near = road.vehicles().filter(|m| carriageway.zone().polygon.contains(m.here().foot));
-                let around = case.look_around(near, params.queue_share.get());
+                let mut around = case.look_around(near, |m| carriageway.is_slow(m), params.queue_share.get());
+                around.queue |= carriageway.is_queue(road, Some(case.serial));
                 step(case, mover, &around, carriageway, road, params, desk);
                 true
             }
@@ -245,7 +253,7 @@ fn step(
             false,
         ),
     };
-    case.open = match (case.open.take(), due && on_road && !around.queue) {
+    case.open = match (case.open.take(), due && on_road && !around.queue && mover.stands_surely()) {
         (None, false) => None,
         (None, true) => {
             let zone = Some(carriageway.zone().id.clone());

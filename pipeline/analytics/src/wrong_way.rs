@@ -24,9 +24,10 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WrongWayParams {
-    /// It must have gone this far against the direction, in lengths of its own box: reversing a little is no wrong way.
+    /// It must have gone this far against the direction, in lengths of its own box: reversing a little is no wrong way. Twice as far
+    /// inside a queue.
     pub distance_box_lengths: Positive,
-    /// With calibration: the same in metres.
+    /// With calibration: also this far in metres.
     pub distance_m: Positive,
     /// Over at least this many frames.
     pub frames_min: u32,
@@ -58,6 +59,13 @@ impl Default for WrongWayParams {
 const STEP_BOX_LENGTHS_MIN: f32 = 0.05;
 /// The way gone against the direction is at least this part of all the way gone: 45 degrees off is no wrong way.
 const AGAINST_PART_MIN: f32 = 0.7;
+/// It goes at least this fast on the whole, in box lengths per second.
+const PACE_MIN: f32 = 0.4;
+/// A single step is no longer than this, or than this speed allows (some 70 km/h).
+const JUMP_BOX_LENGTHS: f32 = 1.0;
+const JUMP_BOX_LENGTHS_PER_S: f32 = 10.0;
+/// Inside a queue so many times the distance is asked for.
+const QUEUE_FACTOR: f32 = 2.0;
 /// An event is updated at most this often.
 const UPDATE_EVERY: Duration = Duration::from_secs(30);
 
@@ -70,6 +78,10 @@ struct Against {
     /// Way along the direction, in box lengths; negative against it.
     along: f32,
     gone: f32,
+    /// Over this time.
+    over_s: f32,
+    /// A step too long to have been driven: the tracker went over to another vehicle.
+    jumps: bool,
     /// From its first known place to its last, in metres on the road.
     metres: Option<f32>,
 }
@@ -114,7 +126,8 @@ impl Lane {
     fn against(&self, mover: &Mover, road: &Road, aspect: f32, params: &WrongWayParams) -> Against {
         let mut sum = Against::default();
         let mut first_known = None;
-        let steps: Vec<&Step> = mover.path().filter(|s| self.carriageway.zone().polygon.contains(s.foot)).collect();
+        let inside = |s: &&Step| s.sure && self.carriageway.zone().polygon.contains(s.foot);
+        let steps: Vec<&Step> = mover.path().filter(inside).collect();
         for pair in steps.windows(2) {
             let (dx, dy) = ((pair[1].x - pair[0].x) / pair[1].length, (pair[1].y - pair[0].y) / pair[1].length);
             let length = dx.hypot(dy);
@@ -122,7 +135,9 @@ impl Lane {
                 continue;
             }
             let Some((ux, uy)) = self.direction_at(*pair[0], road, aspect, params) else { continue };
-            first_known.get_or_insert(*pair[0]);
+            let first = *first_known.get_or_insert(*pair[0]);
+            sum.over_s = pair[1].when.secs_since(first.when);
+            sum.jumps |= length > JUMP_BOX_LENGTHS.max(JUMP_BOX_LENGTHS_PER_S * pair[1].when.secs_since(pair[0].when));
             let along = dx * ux + dy * uy;
             sum.steps += 1;
             sum.opposing += u32::from(along < 0.0);
@@ -138,14 +153,16 @@ impl Lane {
 
     fn look(&mut self, road: &Road, aspect: f32, params: &WrongWayParams, desk: &mut Desk) {
         let now = road.now();
+        let queue = self.carriageway.is_queue(road, None);
         for mover in road.vehicles().filter(|m| m.seen == now && m.hits >= params.frames_min) {
             let sum = self.against(mover, road, aspect, params);
             self.knows |= sum.steps > 0;
-            let far = match sum.metres {
-                Some(metres) => metres >= params.distance_m.get(),
-                None => -sum.along >= params.distance_box_lengths.get(),
-            };
+            // In a queue boxes hide one another and tracks slide from vehicle to vehicle: twice the distance is asked for.
+            let distance = params.distance_box_lengths.get() * if queue { QUEUE_FACTOR } else { 1.0 };
+            let far = -sum.along >= distance && sum.metres.is_none_or(|metres| metres >= params.distance_m.get());
             let wrong = far
+                && !sum.jumps
+                && -sum.along >= PACE_MIN * sum.over_s
                 && sum.steps + 1 >= params.frames_min
                 && sum.opposing as f32 >= params.opposing_share.get() * sum.steps as f32
                 && -sum.along >= AGAINST_PART_MIN * sum.gone;

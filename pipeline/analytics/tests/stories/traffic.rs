@@ -84,12 +84,12 @@ fn a_car_parked_at_the_kerb_leaves_the_counts() {
     story.measurements = true;
     story.expect(
         "
-            60.0 = road from 0.0: {Car: 30} level Some(C)
+            60.0 = road from 0.0: {Car: 30} level Some(B)
             120.0 = road from 60.0: {Car: 30} level Some(C)
             180.0 = road from 120.0: {Car: 30} level Some(C)
             240.0 = road from 180.0: {Car: 30} level Some(C)
             300.0 = road from 240.0: {Car: 30} level Some(C)
-            360.0 = road from 300.0: {Car: 30} level Some(B)
+            360.0 = road from 300.0: {Car: 30} level Some(A)
             420.0 = road from 360.0: {Car: 30} level Some(A)
             ",
     );
@@ -149,7 +149,7 @@ fn a_stalled_car_in_a_queue_is_quiet_and_found_when_the_queue_has_gone() {
     queue[4].legs = vec![queue[4].legs[0], stays, (200.0, stays.1, stays.2)];
     Story::new(plan_of(&[StoppedVehicle], road()), 5.0, 130.0).with(queue).with(flow(84.0, 130.0, 2.5, 0.84)).expect(
         "
-            95.6 #1 began traffic.stopped_vehicle moderate car since 18.8
+            95.8 #1 began traffic.stopped_vehicle moderate car since 18.8
             ",
     );
 }
@@ -245,8 +245,8 @@ fn calibrated_by_length_and_lanes_density_is_that_of_hcm() {
     assert_eq!(PcuWeights::default().of(matpho_scene::Class::Car), 1.0);
     Story::new(plan_of(&[Congestion], zone), 2.0, 400.0).with(jam(0.0, 200.0)).expect(
         "
-            90.0 #1 began traffic.congestion moderate level F since 0.0
-            310.0 #1 ended traffic.congestion minor level A since 0.0 Cleared
+            90.0 #1 began traffic.congestion moderate level F since 10.0
+            310.0 #1 ended traffic.congestion minor level A since 10.0 Cleared
             ",
     );
 }
