@@ -1,20 +1,57 @@
 //! How usable a picture is: brightness, sharpness, change, and displacement against a reference.
 
-use matpho_scene::{Picture, PictureHealth};
+use std::collections::VecDeque;
+
+use matpho_scene::{Picture, PictureHealth, PictureSize, health::Shift};
+use opencv::{
+    core::{self, Mat, Point2d, Scalar, Size},
+    imgproc,
+    prelude::*,
+};
+
+use crate::edges::Edges;
+
+/// Pixels across of the grey copy that everything is measured on.
+const WIDTH: i32 = 320;
+
+/// A pixel from this grey level on is near white.
+const BRIGHT: f64 = 240.0;
+
+/// Pictures whose mean makes the reference where none was set: enough for traffic to fade.
+const REFERENCE_PICTURES: usize = 5;
+
+/// A picture counts towards the reference where its mean brightness lies in this range …
+const REFERENCE_LUMA: std::ops::RangeInclusive<f32> = 30.0..=225.0;
+
+/// … and its brightness varies at least by this standard deviation: neither night, glare nor a covered lens makes a reference.
+const REFERENCE_STD_MIN: f32 = 15.0;
 
 /// OpenCV refused to work on a picture.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to {attempted} on a {size} picture")]
+#[error("failed to {attempted} of a {size} picture")]
 pub struct HealthError {
     attempted: &'static str,
-    size: matpho_scene::PictureSize,
+    size: PictureSize,
     #[source]
     source: opencv::Error,
 }
 
 /// Measures the pictures of one camera, one after the other. Works on a grey copy at most 320 pixels wide.
 #[derive(Debug, Default)]
-pub struct HealthProbe {}
+pub struct HealthProbe {
+    /// Size of the grey copies: that of the first picture, so that a change of resolution changes nothing.
+    size: Option<Size>,
+    previous: Option<Mat>,
+    reference: Option<Reference>,
+    /// Good pictures, on the way to a reference.
+    candidates: VecDeque<Mat>,
+}
+
+#[derive(Debug)]
+struct Reference {
+    grey: Mat,
+    edges: Edges,
+}
 
 impl HealthProbe {
     /// A probe without a reference: it makes one of the first good pictures.
@@ -25,17 +62,110 @@ impl HealthProbe {
     /// Takes a picture of the view as it should be, such as the one its zones were drawn on; shift and likeness are measured against
     /// it from now on.
     pub fn set_reference(&mut self, picture: &Picture) -> Result<(), HealthError> {
-        let _ = picture;
+        let failed = |source| HealthError { attempted: "take the reference", size: picture.size(), source };
+        let grey = self.grey(picture).map_err(failed)?;
+        let edges = Edges::of(&grey).map_err(failed)?;
+        self.reference = Some(Reference { grey, edges });
+        self.candidates.clear();
         Ok(())
+    }
+
+    /// Forgets the reference; the next good pictures make a new one. For a camera that was moved on purpose.
+    pub fn forget_reference(&mut self) {
+        self.reference = None;
+        self.candidates.clear();
+    }
+
+    /// The grey, small picture that shift and likeness are measured against, to be kept over a restart and handed to
+    /// [`HealthProbe::set_reference`] then.
+    pub fn reference(&self) -> Option<Picture> {
+        let grey = &self.reference.as_ref()?.grey;
+        let size = PictureSize { width: grey.cols() as u32, height: grey.rows() as u32 };
+        let rgb = grey.data_bytes().ok()?.iter().flat_map(|&level| [level; 3]).collect();
+        Picture::from_rgb(size, rgb).ok()
     }
 
     /// Measures one picture. `change` is against the picture measured before it.
     pub fn measure(&mut self, picture: &Picture) -> Result<PictureHealth, HealthError> {
-        let _ = picture;
-        Err(HealthError {
-            attempted: "measure",
-            size: picture.size(),
-            source: opencv::Error::new(opencv::core::StsNotImplemented, "measure"),
-        })
+        let failed = |attempted| move |source| HealthError { attempted, size: picture.size(), source };
+        let grey = self.grey(picture).map_err(failed("make a grey copy"))?;
+        let (luma_mean, luma_std) = mean_and_std(&grey).map_err(failed("measure the brightness"))?;
+        let bright_share = bright_share(&grey).map_err(failed("measure the glare"))?;
+        let sharpness = sharpness(&grey).map_err(failed("measure the sharpness"))?;
+        let change = match &self.previous {
+            Some(previous) => Some(change(previous, &grey).map_err(failed("measure the change"))?),
+            None => None,
+        };
+        let (mut shift, mut likeness) = (None, None);
+        if let Some(reference) = &self.reference {
+            let edges = Edges::of(&grey).map_err(failed("find the edges"))?;
+            likeness = Some(reference.edges.likeness(&edges));
+            let found = reference.edges.shift_to(&edges).map_err(failed("measure the shift"))?;
+            shift = found.map(|(Point2d { x, y }, response)| Shift {
+                dx: (x / f64::from(grey.cols())) as f32,
+                dy: (y / f64::from(grey.rows())) as f32,
+                response: response as f32,
+            });
+        } else if REFERENCE_LUMA.contains(&luma_mean) && luma_std >= REFERENCE_STD_MIN {
+            self.consider(&grey).map_err(failed("make a reference"))?;
+        }
+        self.previous = Some(grey);
+        Ok(PictureHealth { luma_mean, luma_std, bright_share, sharpness, change, shift, likeness })
     }
+
+    /// A good picture: with enough of them the reference is their mean.
+    fn consider(&mut self, grey: &Mat) -> opencv::Result<()> {
+        self.candidates.push_back(grey.try_clone()?);
+        if self.candidates.len() < REFERENCE_PICTURES {
+            return Ok(());
+        }
+        let mut sum = Mat::zeros(grey.rows(), grey.cols(), core::CV_32F)?.to_mat()?;
+        for candidate in &self.candidates {
+            imgproc::accumulate_def(candidate, &mut sum)?;
+        }
+        let mut mean = Mat::default();
+        sum.convert_to(&mut mean, core::CV_8U, 1.0 / self.candidates.len() as f64, 0.0)?;
+        self.reference = Some(Reference { edges: Edges::of(&mean)?, grey: mean });
+        self.candidates.clear();
+        Ok(())
+    }
+
+    fn grey(&mut self, picture: &Picture) -> opencv::Result<Mat> {
+        let PictureSize { width, height } = picture.size();
+        let size = *self.size.get_or_insert_with(|| {
+            let across = WIDTH.min(width as i32).max(16);
+            Size::new(across, (f64::from(across) * f64::from(height) / f64::from(width)).round().max(16.0) as i32)
+        });
+        let flat = Mat::new_rows_cols_with_data(height as i32, width as i32 * 3, picture.rgb())?;
+        let rgb = flat.reshape(3, 0)?;
+        let mut small = Mat::default();
+        imgproc::resize(&rgb, &mut small, size, 0.0, 0.0, imgproc::INTER_AREA)?;
+        let mut grey = Mat::default();
+        imgproc::cvt_color_def(&small, &mut grey, imgproc::COLOR_RGB2GRAY)?;
+        Ok(grey)
+    }
+}
+
+fn mean_and_std(grey: &impl core::ToInputArray) -> opencv::Result<(f32, f32)> {
+    let (mut mean, mut std) = (Scalar::default(), Scalar::default());
+    core::mean_std_dev(grey, &mut mean, &mut std, &core::no_array())?;
+    Ok((mean[0] as f32, std[0] as f32))
+}
+
+fn bright_share(grey: &Mat) -> opencv::Result<f32> {
+    let mut bright = Mat::default();
+    imgproc::threshold(grey, &mut bright, BRIGHT - 1.0, 255.0, imgproc::THRESH_BINARY)?;
+    Ok(core::count_non_zero(&bright)? as f32 / grey.total() as f32)
+}
+
+/// Variance of the Laplacian (Pech-Pacheco et al. 2000).
+fn sharpness(grey: &Mat) -> opencv::Result<f32> {
+    let mut laplacian = Mat::default();
+    imgproc::laplacian_def(grey, &mut laplacian, core::CV_16S)?;
+    Ok(mean_and_std(&laplacian)?.1.powi(2))
+}
+
+/// Mean absolute difference.
+fn change(before: &Mat, now: &Mat) -> opencv::Result<f32> {
+    Ok((core::norm2(before, now, core::NORM_L1, &core::no_array())? / now.total() as f64) as f32)
 }

@@ -6,6 +6,7 @@
 //! Not here: what a picture's health means for the camera and the analytics (`analytics`), decoding (`media`).
 
 mod calibration;
+mod edges;
 mod health;
 mod redact;
 
