@@ -168,7 +168,9 @@ impl Config {
     /// Reads a file.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.into(), source })?;
-        let folder = path.parent().unwrap_or(Path::new(""));
+        // Absolute, so that the folder means the same to every process, wherever it was started.
+        let whole = std::path::absolute(path).map_err(|source| ConfigError::Unreadable { path: path.into(), source })?;
+        let folder = whole.parent().unwrap_or(Path::new("/"));
         Self::parse(&text, folder).map_err(|complaints| ConfigError::Wrong { path: path.into(), complaints })
     }
 

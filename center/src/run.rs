@@ -25,7 +25,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     api::{self, Api},
     auth::token,
-    broker::{Access, BrokerError, managed::Managed},
+    broker::{
+        Access, BrokerError,
+        managed::{self, Managed},
+    },
     clips::Clips,
     config::{Broker, Config},
     health::Status,
@@ -88,9 +91,12 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
     let broker_stop = CancellationToken::new();
     let (access, broker) = match &config.broker {
         Broker::External(external) => (Access::external(external)?, None),
-        Broker::Managed(managed) => {
-            let managed = Managed::prepare(managed, &folder).await?;
-            (managed.access.clone(), Some(tokio::spawn(managed.supervise(broker_stop.clone()))))
+        Broker::Managed(settings) => {
+            let managed = Managed::prepare(settings, &folder).await?;
+            let access = managed.access.clone();
+            let broker = tokio::spawn(managed.supervise(broker_stop.clone()));
+            managed::wait_until_up(&access).await;
+            (access, Some(broker))
         }
     };
 
@@ -99,7 +105,14 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
     let pictures = Arc::new(Pictures::default());
     let live = Arc::new(Live::new(metrics.clone()));
     let shown = Shown { store: store.clone(), pictures: pictures.clone() };
-    let link = Link::new(&access, status.clone(), metrics.clone());
+    let subscribed: Box<dyn Fn() + Send> = match &config.broker {
+        Broker::Managed(_) => {
+            let folder = folder.clone();
+            Box::new(move || managed::persist(&folder))
+        }
+        Broker::External(_) => Box::new(|| {}),
+    };
+    let link = Link::new(&access, status.clone(), metrics.clone(), subscribed);
     let (queue_in, queue_out) = mpsc::channel(link::QUEUE_MAX);
     let writer = Writer {
         store: store.clone(),

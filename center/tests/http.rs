@@ -114,7 +114,7 @@ fn guessing_is_slow() {
     let center = Center::started("");
     center.command(&["user", "add", "lan", "--password-stdin"], "mật khẩu của Lan\n");
     let url = center.url().unwrap();
-    let mut guess = |password: &str| {
+    let guess = |password: &str| {
         let body = json!({"name": "lan", "password": password, "hold": "token"}).to_string();
         request_bytes("POST", &format!("{url}/api/v1/session"), &[], Some(body.as_bytes())).unwrap()
     };

@@ -177,6 +177,7 @@ fn a_killed_centre_loses_and_doubles_nothing() {
     assert_eq!(center.stop(), Some(0), "{}", center.log());
 }
 
+/// The broker remembers the centre's session though it was killed: what comes before the centre is back waits for it.
 #[test]
 fn a_killed_broker_is_started_again() {
     let center = Center::started("");
@@ -241,8 +242,10 @@ fn a_gateway_gets_no_farther_than_its_own_topics() {
     // An account made while the broker runs is good at once.
     center.command(&["edge", "add", "tdm/gw-02", "--password-stdin"], "gateway-password-02\n");
     let mut other = wait_for("the new account", || Gateway::connect_as(&center, "tdm.gw-02", "gateway-password-02"));
-    // The broker answers, and drops it.
-    other.publish_to("matpho/v1/tdm/gw-01/events", &Message::golden("event_began").now().text());
+    // The broker refuses, and hangs up.
+    let refused = other.try_publish_to("matpho/v1/tdm/gw-01/events", false, &Message::golden("event_began").now().text());
+    assert!(refused.is_err());
+    let mut other = wait_for("another connection", || Gateway::connect_as(&center, "tdm.gw-02", "gateway-password-02"));
     let congestion = Message::event("event_congestion", 2);
     let own = congestion.text().replace("tdm/gw-01", "tdm/gw-02");
     other.publish_to("matpho/v1/tdm/gw-02/events", &own);

@@ -1,7 +1,10 @@
 //! A mosquitto of the centre's own: configured, started, watched, stopped.
 //!
 //! If the centre dies without stopping it, it lives on and takes what gateways send; the next centre stops it (it saves its state
-//! then) and starts it anew. It persists sessions and queues every ten seconds and when it stops.
+//! then) and starts it anew. It persists sessions and queues every ten seconds, when it stops, and when [`persist`] says so: right
+//! after the centre subscribed, so that a broker that is killed and started again still knows whom to keep messages for.
+//!
+//! Not covered: messages that arrived in the last ten seconds while the centre was away, if the broker is killed then (not stopped).
 
 use std::{
     fs,
@@ -15,6 +18,7 @@ use matpho_wire::PACKET_BYTES_MAX;
 use rustix::process::{Pid, Signal};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
+    net::TcpStream,
     process::{Child, Command},
     time::{Instant, sleep},
 };
@@ -32,6 +36,9 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::fro
 
 /// After so long at work a death is a new story, not a failed start.
 const SETTLED_AFTER: Duration = Duration::from_secs(60);
+
+/// How long it has to come up before the centre goes on without it.
+const UP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long it has to save its state and stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -216,6 +223,21 @@ pub fn reload(state: &Path) -> bool {
     }
 }
 
+/// Lets a running broker write down its sessions, queues and retained messages now.
+pub fn persist(state: &Path) {
+    if let Some(pid) = running(&folder(state)) {
+        signal(pid, Signal::USR1);
+    }
+}
+
+/// Waits until the broker takes connections, but not for long: whoever connects tries again anyway.
+pub async fn wait_until_up(access: &Access) {
+    let deadline = Instant::now() + UP_TIMEOUT;
+    while Instant::now() < deadline && TcpStream::connect((access.host.as_str(), access.port)).await.is_err() {
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// Port 0 becomes the port of the last run if that is free, so that gateways find the broker again, or else any free one.
 fn choose_address(listen: SocketAddr, state: &Path) -> Result<SocketAddr, BrokerError> {
     let bind = |address: SocketAddr| TcpListener::bind(address).and_then(|listener| listener.local_addr());
@@ -240,7 +262,7 @@ fn configuration(config: &ManagedBroker, listen: SocketAddr, folder: &Path, acco
          allow_anonymous false\npassword_file {passwords}\nacl_file {acl}\n\
          persistence true\npersistence_location {folder}/\npersistence_file mosquitto.db\nautosave_interval 10\n\
          persistent_client_expiration 14d\n\
-         message_size_limit {packet}\nmax_packet_size {packet_max}\n\
+         max_packet_size {packet_max}\n\
          # Whatever a gateway hands over waits for the centre as long as it must.\n\
          max_queued_messages 0\nmax_queued_bytes 0\nmax_inflight_messages 256\n\
          set_tcp_nodelay true\nsys_interval 0\n",
@@ -248,7 +270,6 @@ fn configuration(config: &ManagedBroker, listen: SocketAddr, folder: &Path, acco
         passwords = accounts.password_path().display(),
         acl = accounts.acl_path().display(),
         folder = folder.display(),
-        packet = PACKET_BYTES_MAX,
         // Topic and properties come on top of the message.
         packet_max = PACKET_BYTES_MAX + 64 * 1024,
     );

@@ -78,11 +78,13 @@ pub struct Link {
     connection: Arc<AtomicU64>,
     status: Arc<Status>,
     metrics: Arc<Metrics>,
+    subscribed: Box<dyn Fn() + Send>,
 }
 
 impl Link {
-    /// Prepares a connection; nothing happens before [`Link::run`].
-    pub fn new(access: &Access, status: Arc<Status>, metrics: Arc<Metrics>) -> Self {
+    /// Prepares a connection; nothing happens before [`Link::run`]. `subscribed` is called whenever the broker has taken our
+    /// subscriptions.
+    pub fn new(access: &Access, status: Arc<Status>, metrics: Arc<Metrics>, subscribed: Box<dyn Fn() + Send>) -> Self {
         let mut options = MqttOptions::new(CLIENT_ID, access.host.clone(), access.port);
         let properties = ConnectProperties {
             session_expiry_interval: Some(SESSION_EXPIRY_S),
@@ -101,7 +103,7 @@ impl Link {
             options.set_credentials(user, password);
         }
         let (client, event_loop) = AsyncClient::new(options, REQUESTS_MAX);
-        Self { event_loop, client, connection: Arc::default(), status, metrics }
+        Self { event_loop, client, connection: Arc::default(), status, metrics, subscribed }
     }
 
     /// For sending commands.
@@ -137,6 +139,7 @@ impl Link {
                     }
                 }
                 Ok(Event::Incoming(Packet::SubAck(suback))) => {
+                    (self.subscribed)();
                     if suback.return_codes.iter().any(|code| !matches!(code, SubscribeReasonCode::Success(_))) {
                         tracing::error!(answers = ?suback.return_codes, "the broker refuses subscriptions; its access list must let the centre read matpho/v1/#");
                     }

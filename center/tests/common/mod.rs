@@ -60,7 +60,8 @@ pub fn center(arguments: &[&str], stdin: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
+    // It may have ended before it reads.
+    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
     child.wait_with_output().unwrap()
 }
 
@@ -368,7 +369,7 @@ impl Gateway {
         self.try_publish_to(topic, retain, payload).unwrap();
     }
 
-    fn try_publish_to(&mut self, topic: &str, retain: bool, payload: &str) -> Result<(), String> {
+    pub fn try_publish_to(&mut self, topic: &str, retain: bool, payload: &str) -> Result<(), String> {
         let properties = PublishProperties::default();
         let sent = self.client.publish_with_properties(topic, QoS::AtLeastOnce, retain, payload.to_owned(), properties);
         sent.map_err(|error| error.to_string())?;
