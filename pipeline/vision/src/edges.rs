@@ -3,8 +3,9 @@
 //! Brightness changes by day and night; where edges are and how they run changes little. So each pixel is described by the direction of
 //! its edge alone, as a vector at twice its angle (a white line on black runs like a black one on white), at most 1 long.
 
+use matpho_scene::health::Shift;
 use opencv::{
-    core::{self, Mat, Point2d, Size, Vec2f},
+    core::{self, Mat, Size, Vec2f},
     imgproc,
     prelude::*,
 };
@@ -15,8 +16,8 @@ const WEAK: f32 = 6.0;
 /// Blocks across and down that vote on the likeness.
 const BLOCKS: (i32, i32) = (8, 6);
 
-/// Blur of the edges before they are compared, in pixels: a camera that sways in the wind has not moved.
-const TOLERANCE: f64 = 2.0;
+/// Blur of the edges before they are compared, in pixels of the halved picture: a camera that sways in the wind has not moved.
+const TOLERANCE: f64 = 1.0;
 
 /// Mean squared length of the edges in a block, below which there is nothing to recognise in it.
 const TEXTURE_MIN: f64 = 2e-3;
@@ -27,12 +28,18 @@ const RESPONSE_MIN: f64 = 0.1;
 /// Share of a side beyond which a shift is not to be trusted: too little of the two pictures is in common.
 const SHIFT_MAX: f64 = 0.4;
 
+/// A shift beyond this share of a side has to prove itself …
+const SMALL: f64 = 0.01;
+
+/// … by this much more likeness once it is undone: a queue that moved on registers too, but the houses around it did not move.
+const GAIN_MIN: f32 = 0.1;
+
 /// The edges of one picture.
 #[derive(Debug)]
 pub struct Edges {
-    /// Direction at twice the angle, blurred: 2 channels of f32.
+    /// Direction at twice the angle, blurred, at half the picture's size, which is a quarter of the work: 2 channels of f32.
     directions: Mat,
-    /// Strength, 0 to 1, for registration: f32.
+    /// Strength, 0 to 1, for registration: f32. At full size: what is averaged registers badly.
     strength: Mat,
 }
 
@@ -58,14 +65,21 @@ impl Edges {
                 *strength = squared / (squared + WEAK * WEAK);
             }
         }
-        let mut blurred = Mat::default();
-        imgproc::gaussian_blur_def(&directions, &mut blurred, Size::new(0, 0), TOLERANCE)?;
+        let half = Size::new(grey.cols() / 2, grey.rows() / 2);
+        let (mut small, mut blurred) = (Mat::default(), Mat::default());
+        imgproc::resize(&directions, &mut small, half, 0.0, 0.0, imgproc::INTER_AREA)?;
+        imgproc::gaussian_blur_def(&small, &mut blurred, Size::new(0, 0), TOLERANCE)?;
         Ok(Self { directions: blurred, strength })
     }
 
     /// How alike the edges of another picture of the same size are, 0 to 1: the median over the blocks of the picture, so that traffic
     /// in less than half of it does not matter. 0 where this picture has nothing to recognise.
     pub fn likeness(&self, other: &Self) -> f32 {
+        self.likeness_at(other, (0, 0))
+    }
+
+    /// The likeness when the other picture is moved back by so many pixels, to the right and down, of the half size.
+    fn likeness_at(&self, other: &Self, (right, down): (isize, isize)) -> f32 {
         let (Ok(here), Ok(there)) = (self.directions.data_typed::<Vec2f>(), other.directions.data_typed::<Vec2f>()) else {
             return 0.0;
         };
@@ -77,23 +91,31 @@ impl Edges {
             let rows = row * height / blocks_down..(row + 1) * height / blocks_down;
             let columns = column * width / blocks_across..(column + 1) * width / blocks_across;
             let pixels = rows.flat_map(|y| columns.clone().map(move |x| y * width + x));
-            votes.extend(correlation(pixels.map(|i| (here[i], there[i]))));
+            let pair = |i: usize| {
+                let (x, y) = ((i % width).checked_add_signed(right)?, (i / width).checked_add_signed(down)?);
+                (x < width && y < height).then(|| (here[i], there[y * width + x]))
+            };
+            votes.extend(correlation(pixels.filter_map(pair)));
         }
         votes.sort_by(f32::total_cmp);
         votes.get(votes.len() / 2).copied().unwrap_or(0.0)
     }
 
-    /// Where another picture of the same size lies against this one, in pixels, and how sure that is (0 to 1); `None` where the two
-    /// have too little in common.
-    pub fn shift_to(&self, other: &Self) -> opencv::Result<Option<(Point2d, f64)>> {
+    /// Where another picture of the same size lies against this one; `None` where the two have too little in common.
+    pub fn shift_to(&self, other: &Self) -> opencv::Result<Option<Shift>> {
         let mut window = Mat::default();
         imgproc::create_hanning_window(&mut window, self.strength.size()?, core::CV_32F)?;
         let mut response = 0.0f64;
         let shift = imgproc::phase_correlate(&self.strength, &other.strength, &window, Some(&mut response))?;
         let response = response.clamp(0.0, 1.0);
         let size = self.strength.size()?;
-        let near = shift.x.abs() <= SHIFT_MAX * f64::from(size.width) && shift.y.abs() <= SHIFT_MAX * f64::from(size.height);
-        Ok((near && response >= RESPONSE_MIN).then_some((shift, response)))
+        let (dx, dy) = (shift.x / f64::from(size.width), shift.y / f64::from(size.height));
+        let mut trusted = response >= RESPONSE_MIN && dx.abs() <= SHIFT_MAX && dy.abs() <= SHIFT_MAX;
+        if trusted && dx.hypot(dy) > SMALL {
+            let back = ((shift.x / 2.0).round() as isize, (shift.y / 2.0).round() as isize);
+            trusted = self.likeness_at(other, back) > self.likeness(other) + GAIN_MIN;
+        }
+        Ok(trusted.then_some(Shift { dx: dx as f32, dy: dy as f32, response: response as f32 }))
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use matpho_scene::{Picture, PictureHealth, PictureSize, health::Shift};
+use matpho_scene::{Picture, PictureHealth, PictureSize};
 use opencv::{
-    core::{self, Mat, Point2d, Scalar, Size},
+    core::{self, Mat, Scalar, Size},
     imgproc,
     prelude::*,
 };
@@ -100,12 +100,7 @@ impl HealthProbe {
         if let Some(reference) = &self.reference {
             let edges = Edges::of(&grey).map_err(failed("find the edges"))?;
             likeness = Some(reference.edges.likeness(&edges));
-            let found = reference.edges.shift_to(&edges).map_err(failed("measure the shift"))?;
-            shift = found.map(|(Point2d { x, y }, response)| Shift {
-                dx: (x / f64::from(grey.cols())) as f32,
-                dy: (y / f64::from(grey.rows())) as f32,
-                response: response as f32,
-            });
+            shift = reference.edges.shift_to(&edges).map_err(failed("measure the shift"))?;
         } else if REFERENCE_LUMA.contains(&luma_mean) && luma_std >= REFERENCE_STD_MIN {
             self.consider(&grey).map_err(failed("make a reference"))?;
         }
