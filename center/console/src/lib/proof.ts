@@ -14,6 +14,8 @@ export interface Series {
 
 /** Thresholds that are about a metric and do not bear its name. */
 const ALIASES: Record<string, readonly string[]> = {
+  score: ['score_mean_min'],
+  water_share: ['usual_share'],
   stands_s: ['after_s', 'alone_after_s'],
   luma_mean: ['dark_luma_max'],
   change_luma: ['frozen_change_max'],
