@@ -157,8 +157,9 @@ impl Models {
     }
 
     /// People and vehicles in a picture that is to leave; `None` where no model can tell.
-    pub fn people_and_plates(&mut self, picture: &Picture) -> Result<Option<Vec<Detection>>, InferError> {
-        Ok(detections(self.vehicles.as_mut(), picture)?.0)
+    pub fn people_and_plates(&mut self, picture: &Picture) -> Result<(Option<Vec<Detection>>, Spent), InferError> {
+        let (found, vehicles) = detections(self.vehicles.as_mut(), picture)?;
+        Ok((found, Spent { vehicles, ..Spent::default() }))
     }
 
     /// Which weights speak for an analytic.

@@ -152,9 +152,10 @@ enum Origin {
     Url(String),
 }
 
-fn origin(file: &Path, mirror: Option<&str>) -> Option<Origin> {
+/// From the mirror, where one is set; else from the model's own address.
+fn origin(file: &Path, url: Option<&str>, mirror: Option<&str>) -> Option<Origin> {
     let name = file.file_name()?.to_str()?;
-    let mirror = mirror?;
+    let Some(mirror) = mirror else { return url.map(|url| Origin::Url(url.to_owned())) };
     Some(if mirror.contains("://") {
         Origin::Url(format!("{}/{name}", mirror.trim_end_matches('/')))
     } else {
@@ -168,9 +169,9 @@ pub fn pull(entry: &Entry, mirror: Option<&str>, progress: &mut dyn FnMut(u64, O
     if entry.verify().is_ok() {
         return Ok(false);
     }
-    let Some(origin) = origin(&entry.file, mirror) else {
+    let Some(origin) = origin(&entry.file, entry.url.as_deref(), mirror) else {
         bail!(
-            "{} is not here, and nobody said from where to fetch it: set {MIRROR_VARIABLE} to a folder or an address that holds {}",
+            "{} is not here, and its registry entry has no url: set {MIRROR_VARIABLE} to a folder or an address that holds {}",
             entry.file.display(),
             entry.file.file_name().unwrap_or_default().to_string_lossy()
         );
@@ -228,9 +229,11 @@ mod tests {
     #[test]
     fn a_mirror_is_a_folder_or_an_address() {
         let file = Path::new("/x/models/fire.onnx");
-        assert_eq!(origin(file, None), None);
-        assert_eq!(origin(file, Some("/mnt/usb")), Some(Origin::Folder("/mnt/usb/fire.onnx".into())));
-        assert_eq!(origin(file, Some("https://a.example/m/")), Some(Origin::Url("https://a.example/m/fire.onnx".into())));
+        assert_eq!(origin(file, None, None), None);
+        let own = Some("https://b.example/fire-v2.onnx");
+        assert_eq!(origin(file, own, None), own.map(|url| Origin::Url(url.into())));
+        assert_eq!(origin(file, own, Some("/mnt/usb")), Some(Origin::Folder("/mnt/usb/fire.onnx".into())));
+        assert_eq!(origin(file, None, Some("https://a.example/m/")), Some(Origin::Url("https://a.example/m/fire.onnx".into())));
     }
 
     fn registry(dir: &Path, onnx: &[u8]) -> Registry {

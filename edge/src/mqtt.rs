@@ -62,7 +62,7 @@ const SESSION_EXPIRY_S: u32 = 3600;
 const INCOMING_BYTES_MAX: u32 = 1 << 20;
 /// Wait between attempts to connect, doubled each time, drawn from its upper half.
 const BACKOFF_FIRST: Duration = Duration::from_millis(500);
-const BACKOFF_MAX: Duration = Duration::from_secs(30);
+const BACKOFF_MAX: Duration = Duration::from_secs(15);
 /// A connection that stood this long ends the back-off.
 const STEADY_AFTER: Duration = Duration::from_secs(20);
 /// How long a stop waits for the outbox to empty.
@@ -118,13 +118,19 @@ impl Link {
     /// Keeps the link up until `stop`; then empties the outbox as far as a few seconds reach, says good-bye and ends.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut wait = BACKOFF_FIRST;
+        let mut told = String::new();
         loop {
             let began = Instant::now();
             match self.connection(&stop).await {
                 Ok(()) => return,
                 Err(error) => {
-                    tracing::warn!(broker = %self.broker.host, %error, "no link to the broker; what is said waits in the outbox");
-                    self.vitals.link(LinkState::Down { reason: error.to_string() });
+                    let reason = error.to_string();
+                    // The same reason is not told again with every attempt.
+                    if reason != told || began.elapsed() > STEADY_AFTER {
+                        tracing::warn!(broker = %self.broker.host, %error, "no link to the broker; what is said waits in the outbox");
+                        told.clone_from(&reason);
+                    }
+                    self.vitals.link(LinkState::Down { reason });
                 }
             }
             if stop.is_cancelled() {
@@ -238,7 +244,8 @@ impl Link {
     /// Hands rows to the client, as many as may be in flight.
     async fn fill(&mut self, connection: &mut Connection) -> Result<(), LinkError> {
         let room = IN_FLIGHT_MAX.saturating_sub(connection.flight.len());
-        if room == 0 {
+        let in_hand = (connection.flight.rows() + connection.acknowledged.len()) as u64;
+        if room == 0 || self.outbox.depth().await.rows <= in_hand {
             return Ok(());
         }
         let rows = self.outbox.after(connection.cursor, room as u32, READ_BYTES_MAX).await?;
@@ -557,6 +564,11 @@ impl Flight {
 
     fn len(&self) -> usize {
         self.handed.len() + self.sent.len()
+    }
+
+    /// Those of them that are rows of the outbox.
+    fn rows(&self) -> usize {
+        self.handed.iter().chain(self.sent.values()).filter(|sent| sent.row.is_some()).count()
     }
 
     fn is_empty(&self) -> bool {

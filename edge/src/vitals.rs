@@ -38,6 +38,11 @@ impl CameraVitals {
     /// A picture was looked at.
     pub fn analysed(&self, spent: Spent) {
         self.analysed.fetch_add(1, Relaxed);
+        self.spent(spent);
+    }
+
+    /// Models ran.
+    pub fn spent(&self, spent: Spent) {
         for (model, spent) in self.models.iter().zip([spent.vehicles, spent.fire, spent.water]) {
             if !spent.is_zero() {
                 model.runs.fetch_add(1, Relaxed);
@@ -235,6 +240,9 @@ impl Vitals {
             "Time spent in a model.",
             by_model(|m| Duration::from_nanos(m.nanos.load(Relaxed)).as_secs_f64()),
         );
+        let units =
+            cameras.iter().filter_map(|(id, stats, _)| Some((format!("camera=\"{id}\""), stats.unit_age_ms? as f64 / 1000.0)));
+        page.family("stream_age_seconds", "gauge", "Age of the newest encoded picture.", units);
         let ages =
             statuses.iter().filter_map(|status| Some((format!("camera=\"{}\"", status.camera), f64::from(status.frame_age_s?))));
         page.family("frame_age_seconds", "gauge", "Age of the last fresh picture when last said.", ages);

@@ -12,7 +12,7 @@ use std::{
 use matpho_analytics::{Output, Request, StreamState};
 use matpho_media::{CameraStatus as MediaStatus, DecodePolicy, Frame};
 use matpho_scene::{
-    CameraId, ClockSource, Detection, MediaTime, Seen,
+    CameraId, ClockSource, Detection, MediaTime, PictureHealth, Seen,
     event::{Finding, Phase},
 };
 use matpho_vision::HealthProbe;
@@ -24,7 +24,7 @@ use crate::{
     config::{self, now},
     evidence::{Proves, Redaction, Shot},
     judge::Judge,
-    look::{Looked, Models, Schedule},
+    look::{Looked, Models, Schedule, Spent},
     publisher::Said,
     status::{Board, CameraWatch, Stream},
     vitals::Vitals,
@@ -76,6 +76,7 @@ pub struct Seat {
     announcer: Announcer,
     schedule: Schedule,
     health: HealthProbe,
+    measurable: bool,
     watch: CameraWatch,
     opened: Instant,
     last: Option<Last>,
@@ -121,6 +122,7 @@ impl Seat {
             judge,
             announcer,
             health,
+            measurable: true,
             opened: Instant::now(),
             last: None,
             burst_until: None,
@@ -169,8 +171,8 @@ impl Seat {
                 if let Some(vitals) = vitals {
                     vitals.analysed(spent);
                 }
-                let health = due.health.then(|| self.health.measure(&frame.picture));
-                Looked { health: health.and_then(|measured| measured.map_err(|e| tracing::warn!(camera = %self.config.id, error = %crate::chain(&e), "a picture could not be measured")).ok()), ..looked }
+                let health = if due.health { self.measure(&frame) } else { None };
+                Looked { health, ..looked }
             }
             Err(error) => {
                 if let Some(vitals) = vitals {
@@ -189,6 +191,18 @@ impl Seat {
         self.latest(models, outlets);
     }
 
+    /// How usable the picture is. What cannot be measured is told once, not with every picture.
+    fn measure(&mut self, frame: &Frame) -> Option<PictureHealth> {
+        let measured = self.health.measure(&frame.picture);
+        if let Err(error) = &measured
+            && self.measurable
+        {
+            tracing::warn!(camera = %self.config.id, error = %crate::chain(error), "pictures cannot be measured; whether the camera sees stays unknown");
+        }
+        self.measurable = measured.is_ok();
+        measured.ok()
+    }
+
     /// The stream's state changed.
     pub fn status(&mut self, status: &MediaStatus, models: &mut Models, outlets: &Outlets) {
         let at = self.media_now();
@@ -205,7 +219,7 @@ impl Seat {
                 self.judge.stream(at, StreamState::Live)
             }
             MediaStatus::Lost { reason, detail, retry_in } => {
-                tracing::warn!(camera = %self.config.id, %reason, %detail, retry_in_s = retry_in.as_secs_f32(), "lost");
+                tracing::warn!(camera = %self.config.id, %reason, %detail, retry_in = %format_args!("{:.1} s", retry_in.as_secs_f32()), "lost");
                 self.watch.stream(Stream::Lost(reason.as_str().into()));
                 self.judge.stream(at, StreamState::Lost { reason: &reason.to_string() })
             }
@@ -266,7 +280,7 @@ impl Seat {
     fn finding(&mut self, finding: Finding, models: &mut Models, outlets: &Outlets) {
         self.watch.finding(&finding);
         let began = finding.phase == Phase::Began;
-        let redaction = if began { self.redaction(models) } else { None };
+        let redaction = if began { self.redaction(models, &outlets.vitals) } else { None };
         let follows = redaction.is_some() && self.last.is_some();
         let (kind, phase, region, zone) = (finding.kind, finding.phase, finding.region, finding.zone.clone());
         let message = self.announcer.event(finding, self.anchor(), now(), follows);
@@ -313,13 +327,20 @@ impl Seat {
     }
 
     /// What nobody may read in the newest picture; `None` where nobody can tell, and so it must not leave.
-    fn redaction(&mut self, models: &mut Models) -> Option<Redaction> {
+    fn redaction(&mut self, models: &mut Models, vitals: &Vitals) -> Option<Redaction> {
         if !self.evidence.redact {
             return Some(Redaction::Plain);
         }
         let last = self.last.as_mut()?;
         if last.people.is_none() {
-            last.people = models.people_and_plates(&last.frame.picture).ok().flatten();
+            let (people, spent) = models.people_and_plates(&last.frame.picture).unwrap_or_else(|error| {
+                tracing::error!(camera = %self.config.id, error = %crate::chain(&error), "people and plates could not be looked for; the picture stays here");
+                (None, Spent::default())
+            });
+            last.people = people;
+            if let Some(vitals) = vitals.camera(&self.config.id) {
+                vitals.spent(spent);
+            }
         }
         let people = last.people.as_ref()?;
         Some(Redaction::Regions(crate::evidence::redact::regions(people, last.frame.picture.size())))
@@ -331,7 +352,7 @@ impl Seat {
             return;
         }
         self.latest_due = Instant::now() + self.evidence.latest_every;
-        if let Some(redaction) = self.redaction(models)
+        if let Some(redaction) = self.redaction(models, &outlets.vitals)
             && let Some(last) = &self.last
         {
             let shot = Shot {

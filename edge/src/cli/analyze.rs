@@ -329,7 +329,9 @@ impl Course<'_> {
         if due.health {
             // What cannot be measured leaves the camera's state unknown; the models have looked all the same.
             let measured = self.health.measure(&view.picture);
-            looked.health = measured.map_err(|e| tracing::warn!(source = %self.name, error = %crate::chain(&e), "a picture could not be measured")).ok();
+            looked.health = measured
+                .map_err(|e| tracing::warn!(source = %self.name, error = %crate::chain(&e), "a picture could not be measured"))
+                .ok();
         }
         let size = view.picture.size();
         let (said, burst) = self.analysis.picture(view.at, view.seen, size, &looked);

@@ -82,7 +82,7 @@ enum ModelsAction {
     List,
     /// Checks every file against the registry
     Verify,
-    /// Fetches what is missing (from MATPHO_MODEL_MIRROR)
+    /// Fetches what is missing, from its own address or from MATPHO_MODEL_MIRROR (a folder or an address)
     Pull,
 }
 
@@ -159,7 +159,8 @@ fn dispatch(command: Command) -> Result<(), Failure> {
 }
 
 fn log(verbose: bool) {
-    let default = if verbose { "info" } else { "warn" };
+    // ONNX Runtime is talkative about itself.
+    let default = if verbose { "info,ort=warn" } else { "warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("MATPHO_LOG").unwrap_or_else(|_| default.into());
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     if std::env::var("MATPHO_LOG_FORMAT").is_ok_and(|format| format == "json") {

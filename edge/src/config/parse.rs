@@ -40,8 +40,9 @@ pub fn config(mut document: Table<'_>, folder: &Path) -> Option<Config> {
     let http = http(document.table("http"));
     let evidence = evidence(document.table("evidence"));
     let defaults = document.table("analytics");
+    let named = document.has("camera");
     let tables = document.tables("camera");
-    if tables.is_empty() {
+    if tables.is_empty() && !named {
         document.complain(&document.span(), "camera", "there is no camera: add at least one [[camera]] with id and url");
     }
     // The defaults are checked also where no camera's plan would show them.
@@ -163,7 +164,8 @@ fn authorities(table: &Table<'_>, key: &str, path: &Path, span: &std::ops::Range
 fn password(table: &mut Table<'_>, folder: &Path, user: Option<&Located<String>>) -> Option<Secret> {
     let file = table.get::<PathBuf>("password_file");
     let env = table.get::<String>("password_env");
-    if table.has("password") {
+    let in_the_open = table.has("password");
+    if in_the_open {
         let at = table.get::<toml::Value>("password");
         if let Some(at) = at {
             table.complain(
@@ -213,7 +215,7 @@ fn password(table: &mut Table<'_>, folder: &Path, user: Option<&Located<String>>
             None
         }
         (None, None) => {
-            if let Some(user) = user {
+            if let Some(user) = user.filter(|_| !in_the_open) {
                 table.complain(&user.span, "username", "there is a user and no password: add `password_file` or `password_env`");
             }
             None

@@ -19,6 +19,9 @@ struct Complaint {
     what: String,
 }
 
+/// How complaints about the syntax begin.
+const NOT_TOML: &str = "this is not TOML";
+
 /// What is wrong with a document so far.
 #[derive(Debug, Default)]
 pub struct Complaints(RefCell<Vec<Complaint>>);
@@ -34,9 +37,16 @@ impl Complaints {
         self.0.borrow().is_empty()
     }
 
+    /// Whether the document could not even be read as TOML: what else is wrong follows from that.
+    fn is_not_toml(&self) -> bool {
+        self.0.borrow().iter().any(|complaint| complaint.what.starts_with(NOT_TOML))
+    }
+
     /// As text, one a line, in the document's order: `file:line:column: key: what`.
     pub fn into_lines(self, file: &Path, text: &str) -> Vec<String> {
+        let not_toml = self.is_not_toml();
         let mut list = self.0.into_inner();
+        list.retain(|complaint| !not_toml || complaint.what.starts_with(NOT_TOML));
         list.sort_by(|a, b| (a.at, &a.key).cmp(&(b.at, &b.key)));
         list.dedup();
         list.into_iter()
@@ -74,7 +84,7 @@ impl<'d> Table<'d> {
     pub fn document(text: &'d str, complaints: &'d Complaints) -> Self {
         let (root, errors) = DeTable::parse_recoverable(text);
         for error in errors {
-            complaints.add(&error.span().unwrap_or(0..0), "", format_args!("this is not TOML: {}", error.message()));
+            complaints.add(&error.span().unwrap_or(0..0), "", format_args!("{NOT_TOML}: {}", error.message()));
         }
         Self { complaints, path: String::new(), span: 0..0, entries: root.into_inner(), known: Vec::new() }
     }
@@ -217,11 +227,8 @@ impl<'d> Table<'d> {
     pub fn finish(self) {
         for (key, value) in &self.entries {
             let name = key.get_ref();
-            let nearest = nearest(name, &self.known).map(|known| format!("did you mean `{known}`? ")).unwrap_or_default();
-            let mut known = self.known.clone();
-            known.sort_unstable();
             let at = if key.span().is_empty() { value.span() } else { key.span() };
-            self.complain(&at, name, format_args!("there is no such key; {nearest}keys here are {}", known.join(", ")));
+            self.complain(&at, name, no_such_key(name, &self.known));
         }
     }
 }
@@ -242,8 +249,37 @@ fn read<T: DeserializeOwned>(value: Spanned<DeValue<'_>>) -> Result<T, Wrong> {
             path => format!(".{path}"),
         };
         let error = error.into_inner();
-        Wrong { below, span: error.span(), what: error.message().to_owned() }
+        Wrong { below, span: error.span(), what: plain(error.message()) }
     })
+}
+
+/// Serde's words for a person who does not write Rust.
+fn plain(message: &str) -> String {
+    if let Some(rest) = message.strip_prefix("unknown field `") {
+        let words: Vec<&str> = rest.split('`').step_by(2).collect();
+        if let [unknown, known @ ..] = words.as_slice() {
+            return no_such_key(unknown, known);
+        }
+    }
+    let mut text = message.to_owned();
+    for (rust, plain) in [
+        ("expected f64", "expected a number"),
+        ("expected f32", "expected a number"),
+        ("expected a nonzero usize", "expected a whole number of at least 1"),
+        ("expected a nonzero u32", "expected a whole number of at least 1"),
+        ("expected usize", "expected a whole number"),
+        ("expected u32", "expected a whole number"),
+    ] {
+        text = text.replace(rust, plain);
+    }
+    text
+}
+
+fn no_such_key(unknown: &str, known: &[&str]) -> String {
+    let mut sorted = known.iter().copied().filter(|key| !key.is_empty()).collect::<Vec<_>>();
+    sorted.sort_unstable();
+    let hint = nearest(unknown, &sorted).map(|known| format!("did you mean `{known}`? ")).unwrap_or_default();
+    format!("there is no such key; {hint}keys here are {}", sorted.join(", "))
 }
 
 /// Lays `upper` over `lower`, table by table.

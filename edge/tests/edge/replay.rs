@@ -12,10 +12,17 @@ fn short(line: &str) -> String {
     let kind = message["type"].as_str().unwrap().trim_start_matches("io.matpho.v1.");
     match kind {
         "summary" => {
-            let states: Vec<String> = data["analytics"].as_object().unwrap().iter().map(|(name, a)| format!("{name} {}", a["state"].as_str().unwrap_or("-"))).collect();
+            let states: Vec<String> = data["analytics"]
+                .as_object()
+                .unwrap()
+                .iter()
+                .map(|(name, a)| format!("{name} {}", a["state"].as_str().unwrap_or("-")))
+                .collect();
             format!("{:8.1} s  summary  {}", data["duration_s"].as_f64().unwrap(), states.join(", "))
         }
-        kind if kind.starts_with("measurement") => format!("{}  {kind}  {}", message["time"].as_str().unwrap(), data["zone"].as_str().unwrap()),
+        kind if kind.starts_with("measurement") => {
+            format!("{}  {kind}  {}", message["time"].as_str().unwrap(), data["zone"].as_str().unwrap())
+        }
         kind => format!(
             "{:8.1} s  {kind}  since {:.1} s  {}  {}",
             data["media_time_s"].as_f64().unwrap(),
@@ -36,7 +43,12 @@ fn recordings_say_what_is_written_down() {
             continue;
         }
         // From a folder without models: what is said depends on the recording alone.
-        let output = Command::new(env!("CARGO_BIN_EXE_matpho-edge")).arg("replay").arg(&path).args(["--models", "/nowhere"]).output().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_matpho-edge"))
+            .arg("replay")
+            .arg(&path)
+            .args(["--models", "/nowhere"])
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let said: String = String::from_utf8(output.stdout).unwrap().lines().map(|line| short(line) + "\n").collect();
         let golden = path.with_extension("txt");

@@ -133,6 +133,8 @@ pub struct Entry {
     pub card: String,
     /// One line about it.
     pub summary: String,
+    /// Where the file can be fetched from, where it is not part of the project.
+    pub url: Option<String>,
     /// What feeds it.
     pub input: InputSpec,
     /// What it answers.

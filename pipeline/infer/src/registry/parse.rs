@@ -72,6 +72,8 @@ fn entry<'r>(model: &'r Reader<'r>, folder: &Path) -> Option<Entry> {
     let licence = model.required("licence").and_then(|v| v.text());
     let card = model.required("card").and_then(|v| v.text());
     let summary = model.required("summary").and_then(|v| v.text());
+    // Given but wrong is a complaint; left out is fine.
+    let url = model.optional("url").map(|v| v.parsed(address));
     let input = model.table("input").and_then(|table| input(&table));
     let output = model.table("output").and_then(|table| output(&table, family));
     let thresholds = thresholds(model, family, classes.as_deref());
@@ -85,11 +87,20 @@ fn entry<'r>(model: &'r Reader<'r>, folder: &Path) -> Option<Entry> {
         licence: licence?.to_owned(),
         card: card?.to_owned(),
         summary: summary?.to_owned(),
+        url: url.map_or(Some(None), |url| url.map(Some))?,
         input: input?,
         output: output?,
         thresholds: thresholds?,
     };
     Some(entry)
+}
+
+fn address(text: &str) -> Result<String, &'static str> {
+    if text.starts_with("https://") || text.starts_with("http://") {
+        Ok(text.to_owned())
+    } else {
+        Err("expected an address that begins with https:// or http://")
+    }
 }
 
 fn sha256(text: &str) -> Result<String, &'static str> {
