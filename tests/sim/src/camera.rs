@@ -207,7 +207,7 @@ impl CameraSim {
         states.water_depth_cm = depth_m * 100.0;
         for blaze in blazes(&self.script, &self.traffic, street, self.seed, t) {
             states.smoke.extend(self.puffs.plume(canvas, view, &self.light, &blaze).filter(big));
-            states.fire.extend(flames(canvas, view, &self.light, &blaze, t).filter(big));
+            states.fire.extend(tongues(&blaze).filter_map(|b| flames(canvas, view, &self.light, &b, t)).reduce(union).filter(big));
         }
         canvas.convert();
 
@@ -307,6 +307,22 @@ impl Actor<'_> {
             },
         })
     }
+}
+
+/// A fire is more than one flame: a tall one between two lower ones, each with its own turbulence.
+fn tongues(b: &Blaze) -> impl Iterator<Item = Blaze> {
+    let b = *b;
+    [(-0.38f32, 0.55f32, 0.6f32), (0.36, 0.66, 0.62), (0.0, 1.0, 0.85)].into_iter().enumerate().map(move |(i, (across, tall, wide))| Blaze {
+        at: b.at + v3(0.0, across * b.width_m, 0.0) + v3(across * b.width_m * 0.55, 0.0, 0.0),
+        flame_m: b.flame_m * tall,
+        width_m: b.width_m * wide,
+        seed: b.seed ^ (i as u32).wrapping_mul(0x3571),
+        ..b
+    })
+}
+
+fn union(a: Bounds, b: Bounds) -> Bounds {
+    [a[0].min(b[0]), a[1].min(b[1]), a[2].max(b[2]), a[3].max(b[3])]
 }
 
 fn big(b: &Bounds) -> bool {

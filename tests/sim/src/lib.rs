@@ -7,6 +7,7 @@
 
 mod camera;
 mod describe;
+mod edges;
 mod error;
 mod fault;
 mod frames;
@@ -21,6 +22,7 @@ mod world;
 
 pub use camera::{CameraSim, Models, Picture};
 pub use describe::describe;
+pub use edges::{FleetJob, FleetReport, load_fleet};
 pub use error::ScenarioError;
 pub use fault::Fault;
 pub use frames::{FrameJob, dump_frames};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use matpho_sim::{City, FrameJob, Options, Scenario, VideoJob, describe, dump_frames, film};
+use matpho_sim::{City, FleetJob, FrameJob, Options, Scenario, VideoJob, describe, dump_frames, film, load_fleet};
 
 #[derive(Parser)]
 #[command(name = "matpho-sim", version, about = "A simulated city: RTSP cameras with ground truth and faults on request")]
@@ -42,6 +42,27 @@ enum Command {
         /// Scenario second to begin with
         #[arg(long, default_value_t = 0.0)]
         from: f64,
+    },
+    /// Send a fleet's worth of events over MQTT; exit 1 unless the broker acknowledged every one
+    Edges {
+        /// How many edges, each with its own connection
+        #[arg(long)]
+        count: usize,
+        /// Messages a second, of all edges together
+        #[arg(long)]
+        rate: f64,
+        /// mqtt://[user:password@]host[:port]
+        #[arg(long)]
+        broker: String,
+        /// How long to send
+        #[arg(long, default_value_t = 60.0)]
+        seconds: f64,
+        /// The site the edges belong to
+        #[arg(long, default_value = "sim")]
+        site: String,
+        /// Where to write a line of JSON for each message
+        #[arg(long)]
+        ledger: Option<PathBuf>,
     },
     /// Print every camera's carriageways and ground points as JSON, to make an edge configuration from
     Describe {
@@ -125,6 +146,12 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             }
             println!("{}", serde_json::json!({ "ready": true, "control": city.control(), "cameras": city.shots() }));
             wait_for_end()
+        }
+        Command::Edges { count, rate, broker, seconds, site, ledger } => {
+            let report = load_fleet(&FleetJob { count, rate, seconds, broker, site, ledger })?;
+            println!("{}", serde_json::to_string(&report)?);
+            anyhow::ensure!(report.acknowledged == report.sent, "{} of {} messages were not acknowledged", report.sent - report.acknowledged, report.sent);
+            Ok(())
         }
         Command::Describe { scenario } => {
             println!("{:#}", describe(&Scenario::load(&scenario)?));

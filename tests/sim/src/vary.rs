@@ -10,8 +10,10 @@ pub fn vary(camera: &Camera, seed: u32) -> Camera {
     c.seed = Some(seed.wrapping_add(1000));
     let p = &mut c.pose;
     p.height_m = d.range(4.5, 10.5);
-    p.pitch_deg = d.range(11.0, 27.0);
     p.hfov_deg = d.range(42.0, 78.0);
+    // From a horizon a little above the picture to one in its upper third.
+    let half_height = (p.hfov_deg.to_radians() / 2.0).tan() * camera.height as f32 / camera.width as f32;
+    p.pitch_deg = (half_height.atan().to_degrees() * d.range(0.5, 1.15)).max(7.0);
     p.yaw_deg = d.range(-13.0, 13.0);
     let r = &mut c.road;
     r.lanes_inbound = d.pick(&[1, 1, 2, 2, 2, 3]);

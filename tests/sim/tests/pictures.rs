@@ -67,7 +67,9 @@ fn boxes_lie_in_the_picture_and_counts_count_them() {
 fn a_box_holds_its_vehicle() {
     // The picture with traffic differs from the one without it just where the boxes are.
     let models = Models::build();
-    let s = street("");
+    const WIDTH: usize = 640;
+    let mut s = street("");
+    (s.cameras[0].width, s.cameras[0].height) = (WIDTH, 360);
     let mut empty = s.clone();
     let t = &mut empty.cameras[0].traffic;
     (t.inbound_per_h, t.outbound_per_h, t.walkers) = (0.0, 0.0, 0);
@@ -76,7 +78,7 @@ fn a_box_holds_its_vehicle() {
     let with = busy.picture(3.0, Fault::None);
     let (with, boxes) = (with.yuv.to_vec(), with.truth.boxes);
     let without = bare.picture(3.0, Fault::None).yuv.to_vec();
-    let changed = |x: usize, y: usize| with[y * 320 + x].abs_diff(without[y * 320 + x]) > 24;
+    let changed = |x: usize, y: usize| with[y * WIDTH + x].abs_diff(without[y * WIDTH + x]) > 24;
     let mut checked = 0;
     for b in boxes.iter().filter(|b| b.visible > 0.9 && b.bounds[3] - b.bounds[1] > 14.0) {
         let [x1, y1, x2, y2] = b.bounds.map(|v| v as usize);

@@ -14,7 +14,7 @@ use matpho_sim::{City, Fault, Options, Scenario, VideoJob, film};
 const PATIENCE: Duration = Duration::from_secs(40);
 
 fn small(id: &str, more: &str) -> String {
-    format!("[[camera]]\nid = \"{id}\"\nwidth = 320\nheight = 180\nfps = 10\nkeyframe_s = 0.5\nbitrate_kbps = 400\ntraffic = {{ inbound_per_h = 600, outbound_per_h = 600 }}\n{more}")
+    format!("[[camera]]\nid = \"{id}\"\nwidth = 320\nheight = 192\nfps = 10\nkeyframe_s = 0.5\nbitrate_kbps = 400\ntraffic = {{ inbound_per_h = 600, outbound_per_h = 600 }}\n{more}")
 }
 
 fn city(cameras: &str) -> City {
@@ -121,7 +121,7 @@ fn every_codec_and_login_comes_through() {
         w.gets(5).unwrap_or_else(|e| panic!("{id}: {e}"));
         let caps = w.sink.static_pad("sink").and_then(|p| p.current_caps()).expect("caps");
         let s = caps.structure(0).expect("a structure");
-        assert_eq!((s.get::<i32>("width"), s.get::<i32>("height")), (Ok(320), Ok(180)), "{id}");
+        assert_eq!((s.get::<i32>("width"), s.get::<i32>("height")), (Ok(320), Ok(192)), "{id}");
     }
     for id in ["digest", "basic"] {
         let url = city.url(id).expect("its url");
@@ -144,11 +144,11 @@ fn the_network_fails_as_ordered_and_recovers() {
     w.is_told();
     Watch::open(&url, None).is_told();
     order(Fault::None);
-    std::thread::sleep(Duration::from_millis(500));
 
     let w = Watch::open(&url, None);
     w.gets(3).expect("pictures after the camera came back");
     order(Fault::Hang);
+    // What was already on its way may still arrive.
     std::thread::sleep(Duration::from_secs(1));
     let before = w.frames();
     std::thread::sleep(Duration::from_secs(2));
@@ -161,17 +161,9 @@ fn the_network_fails_as_ordered_and_recovers() {
     stuck.gets(2).expect("the new client is served when the camera wakes");
 
     order(Fault::WrongPassword);
-    let end = Instant::now() + PATIENCE;
-    loop {
-        // The order takes effect with the camera's next picture.
-        let fresh = Watch::open(&url, None);
-        match fresh.gets(1) {
-            Err(e) if e.contains("401") => break,
-            _ => assert!(Instant::now() < end, "still let in"),
-        }
-    }
+    let refused = Watch::open(&url, None).is_told();
+    assert!(refused.contains("401"), "{refused}");
     order(Fault::None);
-    std::thread::sleep(Duration::from_millis(500));
     Watch::open(&url, None).gets(2).expect("pictures with the old password");
 }
 
@@ -208,7 +200,6 @@ fn a_skewed_clock_shows_in_the_sender_reports_alone() {
     let honest = stamp_error_s(&url).expect("a stamped picture");
     assert!(honest.abs() < 3.0, "an honest clock is off by {honest} s");
     city.fault("a", Fault::ClockSkew { seconds: -3600.0 }).expect("a camera");
-    std::thread::sleep(Duration::from_millis(500));
     let skewed = stamp_error_s(&url).expect("a stamped picture");
     assert!((skewed + 3600.0).abs() < 3.0, "an hour behind, but off by {skewed} s");
 }

@@ -52,8 +52,8 @@ impl Street {
             }
         }
         let crack = (fbm(x * 0.8, y * 0.35, 3, s ^ 91) - 0.5).abs();
-        if crack < 0.008 {
-            v -= 0.05 * (1.0 - crack / 0.008);
+        if crack < 0.006 && fbm(x * 0.11, y * 0.07, 2, s ^ 93) > 0.56 {
+            v -= 0.05 * (1.0 - crack / 0.006);
         }
         // Dust gathers along the kerb.
         let dust = smooth(edge - 1.3, edge - 0.1, off);

