@@ -179,3 +179,19 @@ fn every_scenario_that_comes_with_the_project_loads_and_describes_itself() {
     }
     assert!(n >= 3);
 }
+
+#[test]
+fn every_camera_that_comes_with_the_project_can_be_drawn_through_its_events() {
+    let models = Models::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    for entry in std::fs::read_dir(folder).expect("the scenarios") {
+        let s = Scenario::load(&entry.expect("an entry").path()).unwrap_or_else(|e| panic!("{e}"));
+        for camera in &s.cameras {
+            let mut sim = CameraSim::new(&s, camera, &models);
+            for second in [1.0, 20.0, 34.0, 60.0] {
+                let picture = sim.picture(second, Fault::None);
+                assert!(picture.yuv.len() >= camera.width * camera.height * 3 / 2, "{} at {second} s", camera.id);
+            }
+        }
+    }
+}

@@ -114,7 +114,8 @@ impl Flood {
                 let n = a + b / 2;
                 let sy = (y as i32 + (n as f32 * sway) as i32).clamp(top as i32, h as i32 - 1) as usize;
                 let sx = (x as i32 + ((b as f32) * sway * 0.3) as i32).clamp(0, w as i32 - 1) as usize;
-                let above = (2 * foot[sx]).saturating_sub(sy);
+                // A ripple may show what is mirrored below the foot seen last: no row lies under the last one.
+                let above = (2 * foot[sx]).saturating_sub(sy).min(h - 1);
                 let m = if foot[sx] > 0 && above > 0 && canvas.who[above * w + sx] != NO_ONE { canvas.rgb[above * w + sx] } else { source.mirror[sy * w + sx] };
                 // Near the shore the road shows through.
                 let clear = (over / 5.0).min(1.0);
