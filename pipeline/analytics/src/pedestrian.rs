@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use matpho_scene::{
-    Class, MediaTime,
+    Class, MediaTime, NormPoint,
     event::{Detail, EndReason, EventKind, Severity},
     measurement::Judgement,
 };
@@ -49,6 +49,8 @@ const HITS_MIN: u32 = 3;
 const RIDER_VOTES_AGAINST_MIN: i32 = 2;
 /// Faster than this, in lengths of its own box (some 0.9 m), is no walker, even where the two-wheeler itself was not found.
 const WALK_BOX_LENGTHS_PER_S_MAX: f32 = 4.0;
+/// The same where the camera is calibrated; a run.
+const WALK_KMH_MAX: f32 = 10.0;
 /// A person who was out of the zone or out of sight for this long starts anew.
 const AWAY_AFTER: Duration = Duration::from_secs(2);
 /// Where no zone is drawn: so many vehicles must have driven just there.
@@ -79,12 +81,18 @@ struct Lane {
 impl Lane {
     fn walks_here(&self, m: &Mover, road: &Road) -> bool {
         let foot = m.here().foot;
+        let zone = self.carriageway.zone();
+        // Half a step in from the kerb: a box is not that exact.
+        let well_inside = [-1.0, 0.0, 1.0]
+            .into_iter()
+            .all(|side| zone.polygon.contains(NormPoint::clamped(foot.x + side * m.bbox.width(), foot.y)));
         m.class == Class::Person
             && m.hits >= HITS_MIN
             && m.is_sure()
             && m.rider_votes <= -RIDER_VOTES_AGAINST_MIN
             && m.speed_box_lengths_per_s().is_none_or(|speed| speed <= WALK_BOX_LENGTHS_PER_S_MAX)
-            && self.carriageway.zone().polygon.contains(foot)
+            && zone.ground.and_then(|plane| m.speed_kmh(&plane)).is_none_or(|kmh| kmh <= WALK_KMH_MAX)
+            && well_inside
             && (self.carriageway.is_drawn() || road.flow.at(foot).tracks >= UNDRAWN_ROAD_TRACKS_MIN)
     }
 

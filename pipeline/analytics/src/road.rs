@@ -25,6 +25,8 @@ const SPEED_SPAN_MAX: Duration = Duration::from_secs(5);
 const KEPT: Duration = Duration::from_secs(20);
 /// A new track that appears where another one stood takes its place: same vehicle, new number.
 const HEIR_IOU_MIN: f32 = 0.45;
+const HEIR_STANDING: Duration = Duration::from_secs(1);
+const HEIR_BOX_LENGTHS_PER_S: f32 = 0.3;
 /// A track belongs to the picture at hand when it was seen this recently.
 const PRESENT: Duration = Duration::from_millis(1200);
 /// It has driven by itself once it has come this far.
@@ -276,6 +278,8 @@ impl Road {
             .movers
             .values()
             .filter(|m| m.class.is_vehicle() == track.class.is_vehicle() && m.seen.watched < self.now.watched)
+            // Who drove is elsewhere by now.
+            .filter(|m| m.standing() >= HEIR_STANDING || m.speed_box_lengths_per_s().is_some_and(|v| v <= HEIR_BOX_LENGTHS_PER_S))
             .filter(|m| !tracks.iter().any(|t| t.id == m.id && t.last_seen >= self.now.at))
             .map(|m| (m.bbox.iou(track.bbox), m.id))
             .filter(|(iou, _)| *iou >= HEIR_IOU_MIN)

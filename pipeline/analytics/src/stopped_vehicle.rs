@@ -31,7 +31,8 @@ pub struct StoppedVehicleParams {
     pub after_s: Seconds,
     /// So many vehicles must have passed it since it stopped.
     pub passed_by_min: u32,
-    /// Where nobody is there to pass it, it is announced after standing this long.
+    /// Where nobody is near, it is announced after standing this long on a drawn carriageway. At a signal that is any car at red: give
+    /// such a zone its `signal_cycle_s`.
     pub alone_after_s: Seconds,
     /// It stands while it stays within this many lengths of its own box.
     pub move_box_lengths: Positive,
@@ -50,7 +51,7 @@ impl Default for StoppedVehicleParams {
         Self {
             after_s: Seconds::of(10.0),
             passed_by_min: 2,
-            alone_after_s: Seconds::of(40.0),
+            alone_after_s: Seconds::of(15.0),
             move_box_lengths: Positive::of(0.5),
             queue_share: Share::of(0.5),
             queue_over_s: Seconds::of(5.0),
@@ -119,7 +120,7 @@ impl Case {
         is_slow: impl Fn(&Mover) -> bool,
         queue_share: f32,
     ) -> Around {
-        let (mut near, mut standing, mut ahead) = (0u32, 0u32, false);
+        let (mut near, mut standing, mut ahead, mut stuck_behind) = (0u32, 0u32, false, false);
         for other in others.filter(|m| m.serial != self.serial) {
             let there = other.here();
             if distance(self.place, there) > NEAR_BOX_LENGTHS * self.place.length {
@@ -135,7 +136,8 @@ impl Case {
             let (along, aside) = (dx * hx + dy * hy, (dx * hy - dy * hx).abs());
             let in_lane = aside < LANE_BOX_LENGTHS;
             if stands && in_lane && along < 0.0 {
-                continue; // Stuck behind it.
+                stuck_behind = true;
+                continue;
             }
             near += 1;
             standing += u32::from(stands);
@@ -148,7 +150,7 @@ impl Case {
             }
         }
         let most = near >= 2 && standing as f32 >= queue_share * near as f32 && standing >= 2;
-        Around { queue: ahead || most, company: near > 0 }
+        Around { queue: ahead || most, company: near > 0 || stuck_behind }
     }
 }
 
@@ -230,7 +232,7 @@ fn step(
     let due = match (carriageway.is_drawn(), mover.arrived, passed) {
         (true | false, true, true) => unqueued >= quick,
         (true, true, false) => unqueued >= slow && !around.company,
-        (true, false, true) => unqueued >= slow,
+        (true, false, true) => unqueued >= slow * 2,
         (true, false, false) | (false, true, false) | (false, false, true | false) => false,
     };
     let on_road = carriageway.is_drawn() || road.flow.at(mover.here().foot).tracks >= UNDRAWN_ROAD_TRACKS_MIN;

@@ -15,7 +15,7 @@ use crate::{
     desk::{Desk, Open, Statement, proof, stop_all},
     moment::Moment,
     plan::Zone,
-    road::{Mover, Road, Step},
+    road::{Mover, Road, Step, distance},
     units::{Positive, Seconds, Share},
     window::Trace,
 };
@@ -37,7 +37,7 @@ pub struct WrongWayParams {
     pub learn_tracks_min: u32,
     /// Where no direction is drawn: length of the mean of their directions (unit vectors); a street used both ways is near 0.
     pub learn_coherence: Share,
-    /// Over when the vehicle has not been seen for this long, while the camera saw.
+    /// Over when the vehicle has not been seen in the zone for this long, while the camera saw.
     pub gone_after_s: Seconds,
 }
 
@@ -91,6 +91,7 @@ struct Against {
 struct Case {
     serial: u64,
     began: Moment,
+    last_inside: Moment,
     trace: Trace,
     open: Open,
 }
@@ -169,13 +170,16 @@ impl Lane {
             let back_on_course = sum.along > 0.0 && sum.opposing * 2 < sum.steps;
             match (self.cases.iter().position(|case| case.serial == mover.serial), wrong) {
                 (None, false) => {}
+                // One rider whom the tracker follows twice, as rider and as bike.
+                (None, true) if self.cases.iter().any(|case| road.get(case.serial).is_some_and(|other| beside(mover, other))) => {
+                }
                 (None, true) => {
                     let began = mover.path().next().map_or(now, |step| step.when);
                     let mut trace = Trace::new("along_box_lengths", Duration::from_secs(60));
                     trace.push(now.at, sum.along);
                     let statement = statement(mover, now, began, &sum, &trace, params);
                     let open = desk.begin(EventKind::WrongWay, Some(self.carriageway.zone().id.clone()), began.at, statement);
-                    self.cases.push(Case { serial: mover.serial, began, trace, open });
+                    self.cases.push(Case { serial: mover.serial, began, last_inside: now, trace, open });
                 }
                 (Some(index), false) if back_on_course => {
                     let case = self.cases.remove(index);
@@ -183,19 +187,28 @@ impl Lane {
                 }
                 (Some(index), true | false) => {
                     let case = &mut self.cases[index];
+                    if self.carriageway.zone().polygon.contains(mover.here().foot) {
+                        case.last_inside = now;
+                    }
                     case.trace.push(now.at, sum.along);
                     let statement = statement(mover, now, case.began, &sum, &case.trace, params);
                     desk.restate(&mut case.open, statement, false, UPDATE_EVERY);
                 }
             }
         }
-        let gone = |case: &Case| road.get(case.serial).is_none_or(|m| now.since(m.seen) >= params.gone_after_s.span());
+        let gone = |case: &Case| now.since(case.last_inside) >= params.gone_after_s.span();
         let (over, going): (Vec<Case>, Vec<Case>) = self.cases.drain(..).partition(gone);
         self.cases = going;
         for case in over {
             desk.end(case.open, now.at, EndReason::Cleared);
         }
     }
+}
+
+/// Whether two tracks are within two box lengths of each other, both in sight.
+fn beside(a: &Mover, b: &Mover) -> bool {
+    let (here, there) = (a.here(), b.here());
+    b.seen.since(a.seen).is_zero() && distance(here, there) <= 2.0 * here.length.max(there.length)
 }
 
 fn statement(mover: &Mover, now: Moment, began: Moment, sum: &Against, trace: &Trace, params: &WrongWayParams) -> Statement {

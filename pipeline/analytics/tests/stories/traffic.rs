@@ -159,7 +159,7 @@ fn a_stalled_car_on_an_empty_road() {
     let stalled = car(&[(10.0, 0.03, 0.7), (15.0, 0.5, 0.7), (90.0, 0.5, 0.7)]);
     Story::new(plan_of(&[StoppedVehicle], road()), 5.0, 80.0).with([stalled]).expect(
         "
-            54.8 #1 began traffic.stopped_vehicle moderate car since 14.8
+            29.8 #1 began traffic.stopped_vehicle moderate car since 14.8
             ",
     );
 }
