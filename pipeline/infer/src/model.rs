@@ -62,6 +62,9 @@ pub struct Tiling {
     pub overlap: f32,
 }
 
+/// Two boxes of one class that overlap by more than this are one object seen in two passes, whose boxes differ more than two of one pass.
+const TILED_IOU_MAX: f32 = 0.45;
+
 /// How often a model ran and how long that took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RunStats {
@@ -152,7 +155,7 @@ impl Model {
     pub fn run(&mut self, picture: &Picture) -> Result<Output, InferError> {
         match self.pass(picture, Window::whole(picture.size()))? {
             (Found::Whole(output), _) => Ok(output),
-            (Found::Candidates, _) => Ok(self.finish()),
+            (Found::Candidates, _) => Ok(self.finish(self.entry.nms_iou)),
         }
     }
 
@@ -174,7 +177,8 @@ impl Model {
             let kept: Vec<_> = self.candidates.drain(new..).filter(|candidate| !cut(candidate)).collect();
             self.candidates.extend(kept);
         }
-        Ok(self.finish())
+        // A network without suppression finds an object once a pass, and there were several passes.
+        Ok(self.finish(Some(self.entry.nms_iou.map_or(TILED_IOU_MAX, |iou| iou.min(TILED_IOU_MAX)))))
     }
 
     /// One run of the network; candidates are left in `self.candidates`.
@@ -211,9 +215,9 @@ impl Model {
         Ok((found?, fit))
     }
 
-    fn finish(&mut self) -> Output {
+    fn finish(&mut self, nms_iou: Option<f32>) -> Output {
         let began = Instant::now();
-        let detections = answer::detections(&mut self.candidates, self.entry.nms_iou);
+        let detections = answer::detections(&mut self.candidates, nms_iou);
         self.stats.decode += began.elapsed();
         Output::Detections(detections)
     }

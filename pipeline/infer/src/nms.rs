@@ -18,9 +18,9 @@ pub struct Candidate {
 /// Most candidates that are compared with each other (quadratic work): far more than objects fit in a picture.
 pub const CANDIDATES_MAX: usize = 1500;
 
-/// Two boxes of classes that are mistaken for each other and overlap by more than this are one object. Higher than any useful limit
-/// within a class: a motorbike before a bus shares less than this with it.
-const CONFUSED_IOU_MAX: f32 = 0.8;
+/// Two boxes of classes that are mistaken for each other and overlap by more than this are one object, where the limit within a class
+/// is not higher anyway. A motorbike before a car or a bus shares less than this with it.
+const CONFUSED_IOU_MAX: f32 = 0.7;
 
 /// Best first; ties in an order that does not depend on how the network lists its boxes.
 fn best_first(a: &Candidate, b: &Candidate) -> Ordering {
@@ -59,11 +59,9 @@ pub fn suppress(candidates: &mut Vec<Candidate>, iou_max: f32) {
     candidates.truncate(kept);
 }
 
-/// Whether one object may be reported as either class.
+/// Whether one object may be reported as either class: a vehicle is not two vehicles, while a rider is a person on a motorcycle.
 fn confused(a: Class, b: Class) -> bool {
-    let four_wheels = |class| matches!(class, Class::Car | Class::Bus | Class::Truck);
-    let two_wheels = |class| matches!(class, Class::Bicycle | Class::Motorcycle);
-    (four_wheels(a) && four_wheels(b)) || (two_wheels(a) && two_wheels(b))
+    a.is_vehicle() && b.is_vehicle()
 }
 
 /// Intersection over union; 0 where a box has no area.
