@@ -1,11 +1,11 @@
 //! Whatever comes in: no panic, events in order, the same twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use matpho_analytics::{Analytic, CameraAnalytics, CameraPlan, Input, Observation, Output, StreamState};
 use matpho_scene::{
     Class, Detection, MediaTime, NormBox, PictureHealth, PictureSize, Score, TrackId, Tracked, ZoneId,
-    event::{EndReason, Phase, Proof},
+    event::{EndReason, EventKind, Phase, Proof},
     health::Shift,
 };
 use proptest::{collection::vec, option, prelude::*, strategy::ValueTree};
@@ -165,6 +165,25 @@ proptest! {
     }
 
     #[test]
+    fn a_blind_camera_begins_nothing_and_ends_nothing(inputs in vec((200i64..3000, any_input()), 60..200)) {
+        let mut blind = BTreeSet::new();
+        for finding in play(&inputs).into_iter().filter_map(|o| if let Output::Finding(f) = o { Some(f) } else { None }) {
+            let said = (finding.kind, finding.phase);
+            match said {
+                (EventKind::CameraMoved, _) => {}
+                (kind, Phase::Began) if kind.is_camera() => drop(blind.insert(kind)),
+                (kind, Phase::Ended) if kind.is_camera() => drop(blind.remove(&kind)),
+                (kind, Phase::Updated) if kind.is_camera() => {}
+                // The stop ends what is open, blind or not.
+                (_, Phase::Ended) if finding.end_reason == Some(EndReason::Stopped) => {}
+                // A flame is seen in the dark.
+                (EventKind::Flame, _) => prop_assert!(blind.iter().all(|kind| *kind == EventKind::CameraDark), "{said:?} in {blind:?}"),
+                _ => prop_assert!(blind.is_empty(), "{said:?} while {blind:?}"),
+            }
+        }
+    }
+
+    #[test]
     fn a_camera_that_is_not_seen_says_nothing_but_that(steps in vec(0i64..5000, 1..80)) {
         // Stale words and time-outs only: nothing but the camera may be announced.
         let inputs: Vec<(i64, Wild)> = steps.into_iter().map(|step| (step, if step % 2 == 0 { Wild::Stale } else { Wild::Timeout })).collect();
@@ -182,7 +201,7 @@ fn the_generator_reaches_events() {
     // The property above is worth nothing if its inputs never begin one.
     let runner = &mut proptest::test_runner::TestRunner::deterministic();
     let inputs = vec((200i64..1500, any_input()), 150..160);
-    let kinds: std::collections::BTreeSet<_> = (0..40)
+    let kinds: BTreeSet<_> = (0..40)
         .flat_map(|_| play(&inputs.new_tree(runner).unwrap().current()))
         .filter_map(|o| if let Output::Finding(f) = o { Some(f.kind.as_str()) } else { None })
         .collect();

@@ -28,15 +28,22 @@ pub struct Thing {
     pub growth_per_s: f32,
     /// The tracker loses it and finds it again under a new number at these times.
     pub renumbered_at: Vec<f64>,
+    /// How sure the detector is of it.
+    pub score: f32,
 }
 
 impl Thing {
     fn new(class: Class, (width, height): (f32, f32), legs: &[(f64, f32, f32)]) -> Self {
-        Self { class, legs: legs.to_vec(), width, height, flicker: 0.0, growth_per_s: 0.0, renumbered_at: Vec::new() }
+        Self { class, legs: legs.to_vec(), width, height, flicker: 0.0, growth_per_s: 0.0, renumbered_at: Vec::new(), score: 0.8 }
     }
 
     pub fn flickering(self, part: f32) -> Self {
         Self { flicker: part, ..self }
+    }
+
+    /// The detector is hardly sure of it: a ghost.
+    pub fn weak(self) -> Self {
+        Self { score: 0.15, ..self }
     }
 
     pub fn growing(self, part_per_s: f32) -> Self {
@@ -245,7 +252,7 @@ impl Story {
                 Tracked {
                     id: TrackId((i + 1 + 1000 * number) as u64),
                     class: thing.class,
-                    score: Score::clamped(0.8),
+                    score: Score::clamped(thing.score),
                     bbox,
                     first_seen: MediaTime::from_secs_f64(thing.from_s()),
                     last_seen: at,
@@ -256,7 +263,7 @@ impl Story {
         let fire: Vec<Detection> = boxes
             .iter()
             .filter(|(_, thing, _)| matches!(thing.class, Class::Fire | Class::Smoke))
-            .map(|&(_, thing, bbox)| Detection { class: thing.class, score: Score::clamped(0.6), bbox })
+            .map(|&(_, thing, bbox)| Detection { class: thing.class, score: Score::clamped(thing.score), bbox })
             .collect();
         let frame = (t * self.fps).round() as u64;
         let every = ((self.water_every_s * self.fps).round() as u64).max(1);

@@ -202,6 +202,32 @@ fn a_car_that_reverses_a_little_goes_no_wrong_way() {
 }
 
 #[test]
+fn ghosts_that_drift_from_vehicle_to_vehicle_prove_nothing() {
+    // Weak boxes that slide backwards through a crawling column, one that stands on a zebra crossing, and the camera's own
+    // caption, which the detector takes for a car for sure.
+    let column = (0..12).map(|i| car(&[(0.0, 0.02 + 0.05 * i as f32, 0.7), (60.0, 0.3 + 0.05 * i as f32, 0.7)]));
+    let backwards = car(&[(10.0, 0.8, 0.7), (25.0, 0.2, 0.7)]).weak();
+    let zebra = car(&[(5.0, 0.7, 0.85), (60.0, 0.7, 0.85)]).weak();
+    let caption = car(&[(0.0, 0.06, 0.88), (60.0, 0.06, 0.88)]);
+    Story::new(plan_of(&[StoppedVehicle, WrongWay], road()), 5.0, 60.0)
+        .with(column)
+        .with([backwards, zebra, caption])
+        .with(flow(0.0, 60.0, 4.0, 0.86))
+        .expect("");
+}
+
+#[test]
+fn the_same_ghost_would_be_believed_if_the_detector_were_sure() {
+    let backwards = car(&[(10.0, 0.8, 0.7), (25.0, 0.2, 0.7)]);
+    Story::new(plan_of(&[WrongWay], road()), 5.0, 60.0).with([backwards]).expect(
+        "
+            13.4 #1 began traffic.wrong_way severe car since 10.0
+            28.0 #1 ended traffic.wrong_way severe car since 10.0 Cleared
+            ",
+    );
+}
+
+#[test]
 fn somebody_on_foot_is_told_from_a_rider() {
     let rider = person(&[(2.0, 0.1, 0.69), (22.0, 0.9, 0.69)]);
     let bike = motorbike(&[(2.0, 0.1, 0.7), (22.0, 0.9, 0.7)]);
