@@ -88,7 +88,7 @@ def wet(rng, p):
     below = h - horizon
     above = cv2.resize(p[:horizon][::-1], (p.shape[1], below))
     mirror = cv2.blur(above, (3, max(3, int(below * 0.35))))
-    share = rng.uniform(0.08, 0.35) * np.linspace(1, 0.4, below, dtype=np.float32)[:, None, None]
+    share = rng.uniform(0.06, 0.22) * np.linspace(1, 0.4, below, dtype=np.float32)[:, None, None]
     out = p.copy()
     out[horizon:] = np.clip(p[horizon:] * rng.uniform(0.55, 0.9) * (1 - share) + mirror * share * 1.3, 0, 255)
     return out

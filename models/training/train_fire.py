@@ -18,7 +18,7 @@ import sim
 from boxes import simota_loss
 from common import FIRE, data_root, manifest, published_weights, read_boxes, threads, work_root
 from nets import EARLY, Detector, anchor_grid, start_from_published
-from trainer import fit
+from trainer import fit, forward
 
 WIDTH, HEIGHT, BATCH, SEED = 512, 288, 10, 20261122
 CLASS_FIRE, CLASS_SMOKE = 0, 1
@@ -203,8 +203,7 @@ def main():
 
     def loss(model, batch):
         pictures, targets, ignore = batch
-        out = model(pictures.float().contiguous(memory_format=torch.channels_last))
-        return simota_loss(out, grid, targets, ignore, graded=False)
+        return simota_loss(forward(model, pictures), grid, targets, ignore, graded=False)
 
     fit(net, Samples(args.sim), loss, collate=collate, steps=args.steps, batch=BATCH, lr=args.lr, head_lr=2.5 * args.lr,
         heads=("heads",), frozen=EARLY, checkpoint=work_root() / f"{args.name}.pt")

@@ -19,7 +19,7 @@ import sim
 from boxes import iou_matrix, simota_loss
 from common import VEHICLES, data_root, manifest, published_weights, read_boxes, threads, work_root
 from nets import COCO_ROWS, EARLY, Detector, anchor_grid, start_from_published
-from trainer import fit
+from trainer import fit, forward
 
 WIDTH, HEIGHT, BATCH, SEED = 640, 384, 8, 20261121
 SURE = 0.5  # teacher's score from which its box is a target
@@ -128,8 +128,7 @@ def main():
 
     def loss(model, batch):
         pictures, targets, ignore = batch
-        out = model(pictures.float().contiguous(memory_format=torch.channels_last))
-        return simota_loss(out, grid, targets, ignore)
+        return simota_loss(forward(model, pictures), grid, targets, ignore)
 
     fit(net, Samples(args.sim), loss, collate=collate, steps=args.steps, batch=BATCH, lr=args.lr, head_lr=3 * args.lr,
         heads=("heads",), frozen=EARLY if args.start else (), checkpoint=work_root() / f"{args.name}.pt")

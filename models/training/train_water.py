@@ -18,7 +18,7 @@ import augment
 import sim
 from common import data_root, manifest, published_weights, read_boxes, threads, work_root
 from nets import EARLY, WaterNet, start_from_published
-from trainer import fit
+from trainer import fit, forward
 
 WIDTH, HEIGHT, STRIDE, BATCH, SEED = 384, 224, 8, 12, 20261123
 
@@ -106,16 +106,16 @@ class Samples:
         rng = np.random.default_rng((SEED, index))
         slot, zoom = index % BATCH, (1.0, 2.2)
         dry = False
-        if slot in (0, 1, 2, 3):
+        if slot in (0, 1, 2):
             picture, mask = self.masked(rng)
             zoom = (1.0, 2.5)  # from the air towards the street
-        elif slot in (6, 7) and self.sim:
+        elif slot in (3, 4, 5) and self.sim:
             picture, mask = sim.load_water(self.sim[rng.integers(len(self.sim))])
-            zoom = (1.0, 1.6)
-        elif slot == 8 and self.sim_dry:
+            zoom = (1.0, 1.5)
+        elif slot in (6, 7) and self.sim_dry:
             picture, mask = sim.load_water(self.sim_dry[rng.integers(len(self.sim_dry))])
-            zoom = (1.0, 1.6)
-        elif slot in (4, 5, 6, 7):
+            zoom = (1.0, 1.5)
+        elif slot in (4, 5, 6, 8):
             street, boxes = self.street(rng)
             picture, mask = flood(rng, street, boxes, self.texture(rng))
         else:
@@ -127,12 +127,12 @@ class Samples:
         picture = cv2.warpAffine(picture, matrix, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT)
         mask = cv2.warpAffine(mask, matrix, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT) / 255
         if dry:
-            for change, share in ((augment.wet, 0.5), (augment.night, 0.3), (augment.fog, 0.15), (augment.sunset, 0.15)):
+            for change, share in ((augment.wet, 0.25), (augment.night, 0.2), (augment.fog, 0.15), (augment.sunset, 0.15)):
                 if rng.random() < share:
                     picture = change(rng, picture)
             if rng.random() < 0.3:
                 picture = augment.glow(rng, picture, int(rng.integers(1, 10)))
-        elif rng.random() < 0.2:
+        elif rng.random() < 0.12:
             picture = (augment.night, augment.rain, augment.fog)[rng.integers(3)](rng, picture)
         if rng.random() < 0.6:
             picture = augment.colour(rng, picture)
@@ -146,10 +146,11 @@ def collate(samples):
 
 
 def mask_loss(logits, truth):
-    """Cross-entropy on the water share of a cell, and soft Dice over the batch against the many dry cells."""
+    """Cross-entropy on the water share of a cell, dry pictures twice (a false flood costs more than a late one), and some soft Dice."""
     p = logits.sigmoid()
     dice = 1 - (2 * (p * truth).sum() + 1) / (p.sum() + truth.sum() + 1)
-    return F.binary_cross_entropy_with_logits(logits, truth) + 0.5 * dice
+    weight = 1 + (truth.amax((1, 2, 3), keepdim=True) < 0.01).float()
+    return F.binary_cross_entropy_with_logits(logits, truth, weight=weight.expand_as(truth)) + 0.2 * dice
 
 
 def main():
@@ -168,7 +169,7 @@ def main():
 
     def loss(model, batch):
         pictures, truth = batch
-        return mask_loss(model(pictures.float().contiguous(memory_format=torch.channels_last)), truth)
+        return mask_loss(forward(model, pictures), truth)
 
     fit(net, Samples(args.sim), loss, collate=collate, steps=args.steps, batch=BATCH, lr=args.lr, head_lr=2.5 * args.lr,
         heads=("mask",), frozen=EARLY, checkpoint=work_root() / f"{args.name}.pt")

@@ -2,8 +2,10 @@
 
 import copy
 import math
+import os
 import time
 
+import cv2
 import torch
 from torch.utils.data import DataLoader, Dataset
 
@@ -19,6 +21,19 @@ class Stream(Dataset):
 
     def __getitem__(self, index):
         return self.sample(index)
+
+
+def forward(net, pictures):
+    """Logits of a uint8 batch, in float32. Convolutions run in bfloat16 where the processor is fast at it (MATPHO_BF16=1)."""
+    x = pictures.float().contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16, enabled=os.environ.get("MATPHO_BF16") == "1"):
+        out = net(x)
+    return out.float()
+
+
+def quiet_worker(_):
+    """A loader's worker keeps to one core."""
+    cv2.setNumThreads(0)
 
 
 def progress(line):
@@ -46,7 +61,7 @@ def fit(net, sample, loss, *, collate, steps, batch, lr, head_lr, heads, frozen=
         optimiser.load_state_dict(state["optimiser"])
         log(f"going on from step {first} of {checkpoint}")
     stream = Stream((steps - first) * batch, lambda i: sample(first * batch + i))
-    loader = DataLoader(stream, batch, collate_fn=collate, num_workers=1, prefetch_factor=3)
+    loader = DataLoader(stream, batch, collate_fn=collate, num_workers=1, prefetch_factor=3, worker_init_fn=quiet_worker)
     began, total = time.monotonic(), 0.0
     for step, samples in enumerate(loader, first + 1):
         warm = min(1.0, step / 40)
