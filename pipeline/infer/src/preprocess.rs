@@ -42,7 +42,7 @@ impl Fit {
     }
 
     /// `[x1, y1, x2, y2]` in input pixels to normalised coordinates of the whole picture; not clipped.
-    pub fn to_picture(&self, [x1, y1, x2, y2]: [f32; 4]) -> [f32; 4] {
+    pub fn to_picture(self, [x1, y1, x2, y2]: [f32; 4]) -> [f32; 4] {
         let x = |x: f32| (self.window.x as f32 + x * self.factor_x()) / self.picture.width as f32;
         let y = |y: f32| (self.window.y as f32 + y * self.factor_y()) / self.picture.height as f32;
         [x(x1), y(y1), x(x2), y(y2)]

@@ -1,4 +1,5 @@
 //! What is refused, and in which words: wrong files, wrong shapes, providers that are not there.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Streets as stories: who drives where is data, and the tracker has to tell who is who.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{collections::BTreeMap, time::Duration};
 

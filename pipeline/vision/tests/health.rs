@@ -1,4 +1,5 @@
 //! What the probe says of pictures of a made-up street: sharp and blurred, by day and by night, moved and shaken.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use matpho_scene::{Picture, PictureHealth, PictureSize};
 use matpho_vision::HealthProbe;

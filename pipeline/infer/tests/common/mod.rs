@@ -91,8 +91,11 @@ pub mod onnx {
     }
 }
 
+/// An output: its name, its shape, and what it answers: `gain * brightness + bias`.
+pub type Answer<'a> = (&'a str, &'a [i64], &'a [f32], &'a [f32]);
+
 /// A network whose outputs are `gain * mean brightness of its input + bias`: what is found depends on the picture.
-pub fn by_brightness(input: &[i64], outputs: &[(&str, &[i64], &[f32], &[f32])]) -> Vec<u8> {
+pub fn by_brightness(input: &[i64], outputs: &[Answer<'_>]) -> Vec<u8> {
     let mut nodes = vec![
         onnx::node("GlobalAveragePool", &["x"], "planes", &[]),
         onnx::node("ReduceMean", &["planes"], "mean", &[("axes", onnx::Attribute::Wholes(&[0, 1, 2, 3]))]),
