@@ -8,6 +8,8 @@ use matpho_scene::{Class, Detection, NormBox, Picture, PictureSize};
 const BODY_PX_MIN: f32 = 24.0;
 /// A car less high than this, in pixels, has no plate that can be read: 40 px of car are 3 px of plate.
 const VEHICLE_PX_MIN: f32 = 40.0;
+/// A car less high than this, in pixels, shows nobody's face through its windscreen.
+const WINDSCREEN_PX_MIN: f32 = 120.0;
 
 /// The parts to make unreadable in a picture of `size`.
 pub fn regions(detections: &[Detection], size: PictureSize) -> Vec<NormBox> {
@@ -22,17 +24,20 @@ fn regions_of(found: &Detection, size: PictureSize) -> [Option<NormBox>; 2] {
         let (w, h) = (b.width(), b.height());
         NormBox::clipped(b.x1() + left * w, b.y1() + top * h, b.x1() + right * w, b.y1() + bottom * h)
     };
+    let readable = |least_px: f32, shares: [f32; 4]| if high_px >= least_px { part(shares) } else { None };
     match found.class {
-        Class::Person if high_px >= BODY_PX_MIN => [part([0.1, -0.05, 0.9, 0.28]), None],
-        // The box may be of the machine alone, its rider's head above it, or of both; the plate is at the lower end.
-        Class::Motorcycle | Class::Bicycle if high_px >= BODY_PX_MIN => {
-            [part([0.0, -0.35, 1.0, 0.4]), if high_px >= VEHICLE_PX_MIN { part([0.2, 0.5, 0.8, 0.95]) } else { None }]
+        Class::Person => [readable(BODY_PX_MIN, [0.1, -0.05, 0.9, 0.28]), None],
+        Class::Motorcycle | Class::Bicycle => {
+            // An upright box holds the rider, whose head is at its upper end; a lying one is the machine alone, and the head above it.
+            let upright = high_px > 1.2 * b.width() * size.width as f32;
+            let head = if upright { [0.1, -0.05, 0.9, 0.35] } else { [0.1, -0.7, 0.9, 0.2] };
+            [readable(BODY_PX_MIN, head), readable(VEHICLE_PX_MIN, [0.25, 0.5, 0.75, 0.9])]
         }
-        Class::Car | Class::Bus | Class::Truck if high_px >= VEHICLE_PX_MIN => {
-            // The plate, and the people behind the windscreen.
-            [part([0.05, 0.5, 0.95, 1.0]), part([0.1, 0.1, 0.9, 0.45])]
+        // The plate, and near by the people behind the windscreen.
+        Class::Car | Class::Bus | Class::Truck => {
+            [readable(VEHICLE_PX_MIN, [0.15, 0.55, 0.85, 1.0]), readable(WINDSCREEN_PX_MIN, [0.1, 0.1, 0.9, 0.45])]
         }
-        _ => [None, None],
+        Class::Fire | Class::Smoke => [None, None],
     }
 }
 
