@@ -45,7 +45,7 @@ CREATE TABLE incidents (
     close_reason    TEXT,               -- resolved, false_alarm, duplicate, no_action, recovered
     close_note      TEXT
 );
-CREATE INDEX incidents_open ON incidents (family, state, ongoing);
+CREATE INDEX incidents_open ON incidents (family, state, began_at);
 CREATE INDEX incidents_state ON incidents (state, id);
 
 CREATE TABLE events (
@@ -84,6 +84,14 @@ CREATE TABLE incident_events (
     incident    TEXT NOT NULL
 );
 CREATE INDEX incident_events_incident ON incident_events (incident);
+
+CREATE TABLE incident_cameras (
+    incident    TEXT NOT NULL,
+    edge        TEXT NOT NULL,          -- a camera that saw it, once, however many events it has
+    camera      TEXT NOT NULL,
+    PRIMARY KEY (incident, edge, camera)
+);
+CREATE INDEX incident_cameras_camera ON incident_cameras (camera, edge);
 
 CREATE TABLE incident_log (
     line        INTEGER PRIMARY KEY AUTOINCREMENT,

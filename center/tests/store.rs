@@ -127,19 +127,30 @@ async fn changes_are_remembered_for_a_while() {
     let incident = store.incidents(&IncidentFilter::default(), 1).await.unwrap().remove(0);
     let mut newest = store.newest();
     newest.borrow_and_update();
-    for number in 0..HISTORY_MAX {
+    for note in ["one", "two", "three"] {
         let mut tx = store.begin().await.unwrap();
-        let _ = tx.note(&incident.id, "lan", &number.to_string(), at(number)).await.unwrap();
-        if number + 1 == HISTORY_MAX {
-            tx.trim_changes().await.unwrap();
-        }
+        assert_eq!(tx.note(&incident.id, "lan", note, at(1)).await.unwrap(), Acted::Done);
         tx.commit().await.unwrap();
     }
     assert!(newest.has_changed().unwrap());
     let (last, changes) = store.changes_since(first).await.unwrap();
-    assert_eq!((last, changes.map(|changes| changes.len())), (first + HISTORY_MAX, Some(1)), "each object once");
-    assert_eq!(store.changes_since(first - 2).await.unwrap().1, None, "forgotten");
-    assert_eq!(store.changes_since(last + 1).await.unwrap().1, None, "never given out");
+    assert_eq!((last, changes.map(|changes| changes.len())), (first + 3, Some(1)), "each object once");
+
+    let mut tx = store.begin().await.unwrap();
+    for number in 0..HISTORY_MAX {
+        let mut status = golden("camera_status");
+        status["data"]["camera"] = json!(format!("c{number}"));
+        let status = CloudEvent::from_json(status.to_string().as_bytes()).unwrap();
+        assert!(tx.take_camera_status(EDGE, &status, at(2)).await.unwrap());
+    }
+    tx.commit().await.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    tx.trim_changes().await.unwrap();
+    tx.commit().await.unwrap();
+    let (newest, changes) = store.changes_since(last).await.unwrap();
+    assert_eq!((newest, changes.map(|changes| changes.len() as i64)), (last + HISTORY_MAX, Some(HISTORY_MAX)));
+    assert_eq!(store.changes_since(last - 1).await.unwrap().1, None, "forgotten");
+    assert_eq!(store.changes_since(newest + 1).await.unwrap().1, None, "never given out");
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
+    Extension,
     extract::State,
     http::{HeaderMap, StatusCode},
     response::{
@@ -25,7 +26,7 @@ use super::{
     problem::{Failure, Outcome, Query},
     types::{Hello, Problem, Reset},
 };
-use crate::live::News;
+use crate::{auth::Identity, live::News};
 
 /// Seconds between heartbeats: a comment that keeps proxies from hanging up and tells a page that it is connected.
 pub const HEARTBEAT_S: u32 = 15;
@@ -42,7 +43,12 @@ pub struct StreamQuery {
 /// What changes, as server-sent events: `hello`, `reset`, `incident`, `camera`, `edge`, `picture`. Resumes behind `Last-Event-ID`.
 #[utoipa::path(get, path = "/api/v1/stream", tag = "stream", params(StreamQuery),
     responses((status = 200, content_type = "text/event-stream"), (status = 401, body = Problem), (status = 503, body = Problem)))]
-pub async fn stream(State(api): State<Arc<Api>>, headers: HeaderMap, Query(query): Query<StreamQuery>) -> Outcome<Response> {
+pub async fn stream(
+    State(api): State<Arc<Api>>,
+    Extension(who): Extension<Identity>,
+    headers: HeaderMap,
+    Query(query): Query<StreamQuery>,
+) -> Outcome<Response> {
     let header = headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(|value| value.trim().parse().ok());
     let since: Option<i64> = header.or(query.last_event_id);
     // First listen, then look: what changes in between is heard twice rather than not at all.
@@ -64,7 +70,14 @@ pub async fn stream(State(api): State<Arc<Api>>, headers: HeaderMap, Query(query
     }
     let fresh =
         ReceiverStream::new(queue).filter(move |news| std::future::ready(news.sequence.is_none_or(|sequence| sequence > newest)));
-    let events = stream::iter(first).chain(fresh).map(|news| Ok::<_, Infallible>(event(&news)));
+    // With the session the stream ends; the page then learns from its next request that it has to log in.
+    let over = async move {
+        match who.expires {
+            Some(expires) => tokio::time::sleep(expires.since(crate::clock::now())).await,
+            None => std::future::pending().await,
+        }
+    };
+    let events = stream::iter(first).chain(fresh).take_until(Box::pin(over)).map(|news| Ok::<_, Infallible>(event(&news)));
     let alive = KeepAlive::new().interval(Duration::from_secs(HEARTBEAT_S.into())).text("heartbeat");
     let mut response = Sse::new(events).keep_alive(alive).into_response();
     // A proxy that gathers the stream would make it late.

@@ -132,7 +132,6 @@ impl Link {
                     connection = Some(self.connection.fetch_add(1, Ordering::AcqRel) + 1);
                     backoff = BACKOFF.0;
                     self.metrics.broker_connections.one();
-                    self.status.set_broker_connected(true);
                     tracing::info!(session_present = connack.session_present, "connected to the broker");
                     if self.client.try_subscribe_many(filters()).is_err() {
                         tracing::error!("could not subscribe: too many requests wait; reconnect by restarting the centre");
@@ -140,8 +139,14 @@ impl Link {
                 }
                 Ok(Event::Incoming(Packet::SubAck(suback))) => {
                     (self.subscribed)();
-                    if suback.return_codes.iter().any(|code| !matches!(code, SubscribeReasonCode::Success(_))) {
-                        tracing::error!(answers = ?suback.return_codes, "the broker refuses subscriptions; its access list must let the centre read matpho/v1/#");
+                    let taken = suback.return_codes.iter().all(|code| matches!(code, SubscribeReasonCode::Success(_)));
+                    self.status.set_broker_connected(taken);
+                    if !taken {
+                        let answers = &suback.return_codes;
+                        tracing::error!(
+                            ?answers,
+                            "the broker refuses subscriptions; its access list must let the centre read matpho/v1/#"
+                        );
                     }
                 }
                 Ok(Event::Incoming(Packet::Publish(publish))) => {

@@ -41,8 +41,6 @@ struct CandidateRow {
 
 #[derive(sqlx::FromRow)]
 struct FactRow {
-    edge: String,
-    camera: String,
     kind: String,
     severity: String,
     severity_max: String,
@@ -66,6 +64,21 @@ impl FactRow {
     }
 }
 
+/// Incidents of a family around a time, with their cameras; `$state` says in which states.
+macro_rules! select_candidates {
+    ($state:literal) => {
+        concat!(
+            "SELECT i.id, i.state, i.began_at, i.ended_at, ic.edge, ic.camera, c.longitude, c.latitude
+             FROM incidents i
+             JOIN incident_cameras ic ON ic.incident = i.id
+             LEFT JOIN cameras c ON c.edge = ic.edge AND c.camera = ic.camera
+             WHERE i.family = $1 AND i.began_at <= $2 AND (i.ended_at IS NULL OR i.ended_at >= $3) AND ",
+            $state,
+            " ORDER BY i.id"
+        )
+    };
+}
+
 impl Tx {
     /// Gives a new event its incident.
     pub(super) async fn place_event(
@@ -87,6 +100,14 @@ impl Tx {
             .execute(&mut *self.inner)
             .await
             .map_err(to("put an event into its incident"))?;
+        let Spot { edge, camera, .. } = &sighting.spot;
+        sqlx::query("INSERT INTO incident_cameras (incident, edge, camera) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+            .bind(&incident)
+            .bind(edge)
+            .bind(camera)
+            .execute(&mut *self.inner)
+            .await
+            .map_err(to("put a camera to its incident"))?;
         self.log(&incident, arrived, SELF, action, Some(event), None).await?;
         self.refresh_incident(&incident, arrived).await?;
         self.cameras_changed(&incident).await
@@ -94,23 +115,19 @@ impl Tx {
 
     async fn candidates(&mut self, sighting: &Sighting, settings: &rules::Settings) -> Result<Vec<Candidate>, StoreError> {
         let family = Family::of(sighting.kind);
-        let rows: Vec<CandidateRow> = sqlx::query_as(
-            "SELECT DISTINCT i.id, i.state, i.began_at, i.ended_at, e.edge, e.camera, c.longitude, c.latitude
-             FROM incidents i
-             JOIN incident_events ie ON ie.incident = i.id
-             JOIN events e ON e.id = ie.event
-             LEFT JOIN cameras c ON c.edge = e.edge AND c.camera = e.camera
-             WHERE i.family = $1 AND i.began_at <= $2 AND (i.ended_at IS NULL OR i.ended_at >= $3)
-               AND (i.state <> 'closed' OR ($4 AND i.ended_at IS NOT NULL))
-             ORDER BY i.id",
-        )
-        .bind(word(&family))
-        .bind((sighting.began + settings.gap).as_unix_millis())
-        .bind((sighting.began - settings.gap).as_unix_millis())
-        .bind(sighting.late)
-        .fetch_all(&mut *self.inner)
-        .await
-        .map_err(to("look for incidents that an event might join"))?;
+        // Only history looks into closed incidents; there are ever more of them.
+        let query = if sighting.late {
+            select_candidates!("i.state IN ('new', 'acknowledged', 'closed')")
+        } else {
+            select_candidates!("i.state IN ('new', 'acknowledged')")
+        };
+        let rows: Vec<CandidateRow> = sqlx::query_as(query)
+            .bind(word(&family))
+            .bind((sighting.began + settings.gap).as_unix_millis())
+            .bind((sighting.began - settings.gap).as_unix_millis())
+            .fetch_all(&mut *self.inner)
+            .await
+            .map_err(to("look for incidents that an event might join"))?;
         let mut candidates: Vec<Candidate> = Vec::new();
         for row in rows {
             let position = row.longitude.zip(row.latitude).map(|(longitude, latitude)| [longitude, latitude]);
@@ -164,7 +181,7 @@ impl Tx {
 
     async fn facts(&mut self, incident: &str) -> Result<Vec<FactRow>, StoreError> {
         sqlx::query_as(
-            "SELECT e.edge, e.camera, e.kind, e.severity, e.severity_max, e.placed_at, e.ended_at, e.late, e.clock_suspect
+            "SELECT e.kind, e.severity, e.severity_max, e.placed_at, e.ended_at, e.late, e.clock_suspect
              FROM incident_events ie JOIN events e ON e.id = ie.event WHERE ie.incident = $1",
         )
         .bind(incident)
@@ -230,9 +247,12 @@ impl Tx {
 
     /// Cameras count their open incidents.
     async fn cameras_changed(&mut self, incident: &str) -> Result<(), StoreError> {
-        for FactRow { edge, camera, .. } in self.facts(incident).await? {
-            self.changed(Change::Camera(edge, camera));
-        }
+        let cameras: Vec<(String, String)> = sqlx::query_as("SELECT edge, camera FROM incident_cameras WHERE incident = $1")
+            .bind(incident)
+            .fetch_all(&mut *self.inner)
+            .await
+            .map_err(to("list an incident's cameras"))?;
+        self.changes.extend(cameras.into_iter().map(|(edge, camera)| Change::Camera(edge, camera)));
         Ok(())
     }
 

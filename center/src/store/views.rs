@@ -167,10 +167,12 @@ macro_rules! select_cameras {
     ($where:literal) => {
         concat!(
             "SELECT c.edge, c.camera, c.said_at, c.status, g.state AS edge_state, g.said_at AS edge_said_at,
-                    (SELECT COUNT(DISTINCT i.id) FROM events e JOIN incident_events ie ON ie.event = e.id
-                     JOIN incidents i ON i.id = ie.incident
-                     WHERE e.edge = c.edge AND e.camera = c.camera AND i.state <> 'closed') AS open_incidents
-             FROM cameras c LEFT JOIN edges g ON g.edge = c.edge ",
+                    COALESCE(o.incidents, 0) AS open_incidents
+             FROM cameras c LEFT JOIN edges g ON g.edge = c.edge
+             LEFT JOIN (SELECT ic.edge, ic.camera, COUNT(*) AS incidents
+                        FROM incidents i JOIN incident_cameras ic ON ic.incident = i.id
+                        WHERE i.state IN ('new', 'acknowledged') GROUP BY ic.edge, ic.camera) o
+                    ON o.edge = c.edge AND o.camera = c.camera ",
             $where
         )
     };
@@ -427,8 +429,8 @@ impl Store {
                     SELECT 1 FROM incident_events ie JOIN events e ON e.id = ie.event
                     WHERE ie.incident = i.id AND (e.kind = $2 OR e.kind LIKE $2 || '.%')))
                AND (($3 IS NULL AND $4 IS NULL) OR EXISTS (
-                    SELECT 1 FROM incident_events ie JOIN events e ON e.id = ie.event
-                    WHERE ie.incident = i.id AND ($3 IS NULL OR e.camera = $3) AND ($4 IS NULL OR e.edge = $4)))
+                    SELECT 1 FROM incident_cameras ic
+                    WHERE ic.incident = i.id AND ($3 IS NULL OR ic.camera = $3) AND ($4 IS NULL OR ic.edge = $4)))
                AND ($5 IS NULL OR i.began_at >= $5) AND ($6 IS NULL OR i.began_at < $6)
                AND ($7 IS NULL OR i.id < $7)
              ORDER BY i.id DESC LIMIT $8",

@@ -14,7 +14,7 @@ use rumqttc::v5::{
     Client, Connection, Event, MqttOptions,
     mqttbytes::{
         QoS,
-        v5::{Packet, PublishProperties},
+        v5::{Packet, PubAckReason, PublishProperties},
     },
 };
 use serde_json::Value;
@@ -373,7 +373,12 @@ impl Gateway {
         let properties = PublishProperties::default();
         let sent = self.client.publish_with_properties(topic, QoS::AtLeastOnce, retain, payload.to_owned(), properties);
         sent.map_err(|error| error.to_string())?;
-        self.wait(|packet| matches!(packet, Packet::PubAck(_)).then_some(()))
+        let reason = self.wait(|packet| match packet {
+            Packet::PubAck(ack) => Some(ack.reason),
+            _ => None,
+        })?;
+        // `NoMatchingSubscribers` would mean that the broker does not know the centre, and drops the message.
+        if reason == PubAckReason::Success { Ok(()) } else { Err(format!("{reason:?}")) }
     }
 
     /// Publishes as a gateway with an outbox does: again, over a new connection, until the broker has it.
