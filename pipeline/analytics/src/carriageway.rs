@@ -18,7 +18,7 @@ const ROAD_TRACKS_MIN: u32 = 2;
 const LANE_WIDTH_M: f64 = 3.5;
 /// Slow as in a queue: below these speeds, or standing this long; and so many vehicles at least.
 const SLOW_KMH: f32 = 12.0;
-const SLOW_BOX_LENGTHS_PER_S: f32 = 0.4;
+const SLOW_BOX_LENGTHS_PER_S: f32 = 0.6;
 const SLOW_STANDING: Duration = Duration::from_secs(2);
 const QUEUE_VEHICLES_MIN: u32 = 4;
 /// Standing vehicles further apart than this are not one queue; length of the last one.

@@ -51,6 +51,8 @@ const RIDER_VOTES_AGAINST_MIN: i32 = 2;
 const WALK_BOX_LENGTHS_PER_S_MAX: f32 = 4.0;
 /// The same where the camera is calibrated; a run.
 const WALK_KMH_MAX: f32 = 10.0;
+/// A queue counts as dissolved after this long.
+const QUEUE_OVER: Duration = Duration::from_secs(10);
 /// A person who was out of the zone or out of sight for this long starts anew.
 const AWAY_AFTER: Duration = Duration::from_secs(2);
 /// Where no zone is drawn: so many vehicles must have driven just there.
@@ -73,6 +75,8 @@ struct Lane {
     walkers: Vec<Walker>,
     /// When somebody last was there for long enough.
     last_present: Moment,
+    /// When its traffic last stood or crawled.
+    queued_at: Option<Moment>,
     trace: Trace,
     open: Option<Open>,
     looked: bool,
@@ -110,7 +114,10 @@ impl Lane {
         let after = if self.carriageway.is_drawn() { params.after_s } else { params.undrawn_after_s };
         let longest = self.walkers.iter().filter(|w| w.last_inside == now).min_by_key(|w| w.since.watched);
         // In a queue of motorbikes many a rider shows and the bike does not.
-        let queue = self.carriageway.is_queue(road, None);
+        if self.carriageway.is_queue(road, None) {
+            self.queued_at = Some(now);
+        }
+        let queue = self.queued_at.is_some_and(|queued| now.since(queued) <= QUEUE_OVER);
         let due = longest.filter(|w| !queue && now.since(w.since) >= after.span());
         let seen = longest.and_then(|w| Some((w.since, inside.iter().find(|m| m.serial == w.serial)?)));
         self.trace.push(now.at, inside.len() as f32);
@@ -165,6 +172,7 @@ impl Pedestrians {
             carriageway: Carriageway::new(zone),
             walkers: Vec::new(),
             last_present: Moment::default(),
+            queued_at: None,
             trace: Trace::new("people_on_carriageway", Duration::from_secs(120)),
             open: None,
             looked: false,

@@ -17,7 +17,7 @@ use crate::{
     desk::{Desk, Open, Statement, proof, stop_all},
     moment::Moment,
     plan::Zone,
-    road::{Mover, Road, Step, distance},
+    road::{Mover, Road, Step, distance, overlap_of},
     units::{Positive, Seconds, Share},
     window::Trace,
 };
@@ -63,10 +63,16 @@ impl Default for StoppedVehicleParams {
 
 /// It is looked at closer after standing this long.
 const CASE_AFTER: Duration = Duration::from_secs(2);
+/// Within this many box lengths of an announced vehicle nobody else is announced.
+const INCIDENT_BOX_LENGTHS: f32 = 5.0;
+/// A queue is one after this long.
+const QUEUE_AFTER: Duration = Duration::from_secs(2);
 /// Neighbours are those within so many of its box lengths; its own lane is so wide to either side; what is ahead of it and near.
 const NEAR_BOX_LENGTHS: f32 = 8.0;
 const LANE_BOX_LENGTHS: f32 = 1.2;
 const AHEAD_BOX_LENGTHS: f32 = 4.0;
+/// A track whose box lies by this share in the vehicle's, or the other way round, is the vehicle itself.
+const ITSELF_OVERLAP: f32 = 0.7;
 /// Whoever was this far behind and gets this far ahead has passed it.
 const BEHIND_BOX_LENGTHS: f32 = 0.3;
 const PAST_BOX_LENGTHS: f32 = 0.5;
@@ -84,6 +90,9 @@ struct Case {
     place: Step,
     since: Moment,
     heading: Option<(f32, f32)>,
+    /// Since when a queue is seen around it, without a break.
+    queue_since: Option<Moment>,
+    /// When it last stood in a queue for sure.
     queued_at: Option<Moment>,
     behind: BTreeSet<u64>,
     passed: BTreeSet<u64>,
@@ -96,6 +105,8 @@ struct Around {
     queue: bool,
     /// Someone else is near.
     company: bool,
+    /// One near it, or it itself, is announced already.
+    announced: bool,
 }
 
 impl Case {
@@ -105,6 +116,7 @@ impl Case {
             place: mover.here(),
             since: mover.stands_since(),
             heading: zone_heading.or_else(|| mover.heading()),
+            queue_since: None,
             queued_at: None,
             behind: BTreeSet::new(),
             passed: BTreeSet::new(),
@@ -141,7 +153,7 @@ impl Case {
             }
             near += 1;
             standing += u32::from(stands);
-            ahead |= stands && in_lane && (0.0..AHEAD_BOX_LENGTHS).contains(&along);
+            ahead |= other.standing() >= CASE_AFTER && in_lane && (0.0..AHEAD_BOX_LENGTHS).contains(&along);
             if along < -BEHIND_BOX_LENGTHS && self.behind.len() < NEIGHBOURS_MAX {
                 self.behind.insert(other.serial);
             }
@@ -150,7 +162,7 @@ impl Case {
             }
         }
         let most = near >= 2 && standing as f32 >= queue_share * near as f32 && standing >= 2;
-        Around { queue: ahead || most, company: near > 0 || stuck_behind }
+        Around { queue: ahead || most, company: near > 0 || stuck_behind, announced: false }
     }
 }
 
@@ -179,6 +191,7 @@ impl Lane {
             }
         }
         let carriageway = &self.carriageway;
+        let announced: Vec<Step> = self.cases.iter().filter(|case| case.open.is_some()).map(|case| case.place).collect();
         self.cases.retain_mut(|case| match road.get(case.serial) {
             Some(mover) if now.since(mover.seen) < params.gone_after_s.span() => {
                 let drove_on = distance(case.place, mover.here()) > DROVE_ON_BOX_LENGTHS * case.place.length;
@@ -187,9 +200,14 @@ impl Lane {
                     return false;
                 }
                 case.since = case.since.earlier(mover.stands_since());
-                let near = road.vehicles().filter(|m| carriageway.zone().polygon.contains(m.here().foot));
+                // What covers it is its own second track (its rider, its load), not a neighbour.
+                let itself = |m: &Mover| overlap_of(m.bbox, mover.bbox).max(overlap_of(mover.bbox, m.bbox)) >= ITSELF_OVERLAP;
+                let near = road.vehicles().filter(|m| carriageway.zone().polygon.contains(m.here().foot) && !itself(m));
                 let mut around = case.look_around(near, |m| carriageway.is_slow(m), params.queue_share.get());
                 around.queue |= carriageway.is_queue(road, Some(case.serial));
+                // Who is stuck near an announced one is of the same incident.
+                around.announced =
+                    announced.iter().any(|place| distance(case.place, *place) <= INCIDENT_BOX_LENGTHS * place.length);
                 step(case, mover, &around, carriageway, road, params, desk);
                 true
             }
@@ -218,7 +236,10 @@ fn step(
     desk: &mut Desk,
 ) {
     let now = road.now();
-    if around.queue {
+    // One look at a queue is none: boxes flicker, and a slow vehicle passes too.
+    case.queue_since = if around.queue { case.queue_since.or(Some(now)) } else { None };
+    let queued = case.queue_since.is_some_and(|since| now.since(since) >= QUEUE_AFTER);
+    if queued {
         case.queued_at = Some(now);
         case.passed.clear();
     }
@@ -236,6 +257,7 @@ fn step(
         (true, false, false) | (false, true, false) | (false, false, true | false) => false,
     };
     let on_road = carriageway.is_drawn() || road.flow.at(mover.here().foot).tracks >= UNDRAWN_ROAD_TRACKS_MIN;
+    let fresh = now.since(mover.seen) <= CASE_AFTER / 2;
     case.trace.push(now.at, stood.as_secs_f32());
     let statement = |case: &Case| Statement {
         at: now.at,
@@ -255,7 +277,10 @@ fn step(
             false,
         ),
     };
-    case.open = match (case.open.take(), due && on_road && !around.queue && mover.stands_surely()) {
+    case.open = match (
+        case.open.take(),
+        due && on_road && fresh && !around.announced && case.queue_since.is_none() && mover.stands_surely(),
+    ) {
         (None, false) => None,
         (None, true) => {
             let zone = Some(carriageway.zone().id.clone());

@@ -171,8 +171,12 @@ proptest! {
             let said = (finding.kind, finding.phase);
             match said {
                 (EventKind::CameraMoved, _) => {}
-                (kind, Phase::Began) if kind.is_camera() => drop(blind.insert(kind)),
-                (kind, Phase::Ended) if kind.is_camera() => drop(blind.remove(&kind)),
+                (kind, Phase::Began) if kind.is_camera() => {
+                    blind.insert(kind);
+                }
+                (kind, Phase::Ended) if kind.is_camera() => {
+                    blind.remove(&kind);
+                }
                 (kind, Phase::Updated) if kind.is_camera() => {}
                 // The stop ends what is open, blind or not.
                 (_, Phase::Ended) if finding.end_reason == Some(EndReason::Stopped) => {}

@@ -149,7 +149,7 @@ fn a_stalled_car_in_a_queue_is_quiet_and_found_when_the_queue_has_gone() {
     queue[4].legs = vec![queue[4].legs[0], stays, (200.0, stays.1, stays.2)];
     Story::new(plan_of(&[StoppedVehicle], road()), 5.0, 130.0).with(queue).with(flow(84.0, 130.0, 2.5, 0.84)).expect(
         "
-            95.8 #1 began traffic.stopped_vehicle moderate car since 18.8
+            95.6 #1 began traffic.stopped_vehicle moderate car since 18.8
             ",
     );
 }
