@@ -120,7 +120,7 @@ impl Branch {
         pipeline.add_many(&chain).map_err(wiring)?;
         gst::Element::link_many(&chain).map_err(wiring)?;
         let missing_pad = || Failure::new(Reason::Other, format!("decoder `{name}` has no static pads"));
-        self.watch_units(&entry.static_pad("sink").ok_or_else(missing_pad)?, self.queued.then_some(entry), tap.clone());
+        self.watch_units(&entry.static_pad("sink").ok_or_else(missing_pad)?, self.queued.then(|| entry.downgrade()), tap.clone());
         self.watch_pictures(&exit.ok_or_else(missing_pad)?, fit, tap);
         let first = chain.first().and_then(|element| element.static_pad("sink")).ok_or_else(missing_pad)?;
         for element in chain.iter().rev() {
@@ -130,7 +130,8 @@ impl Branch {
         Ok(name)
     }
 
-    fn watch_units(&self, pad: &gst::Pad, queue: Option<gst::Element>, tap: Arc<dyn Tap>) {
+    /// Holds the queue weakly: it holds this pad, which holds the probe.
+    fn watch_units(&self, pad: &gst::Pad, queue: Option<gst::glib::WeakRef<gst::Element>>, tap: Arc<dyn Tap>) {
         let types = gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM;
         let _ = pad.add_probe(types, move |pad, info| {
             if let Some(gst::EventView::Caps(event)) = info.event().map(|event| event.view()) {
@@ -138,7 +139,10 @@ impl Branch {
                 tap.format(Arc::new(format), size_of(event.caps()));
             }
             let Some(buffer) = info.buffer() else { return gst::PadProbeReturn::Ok };
-            let behind = queue.as_ref().is_some_and(|queue| queue.property::<u32>("current-level-buffers") >= BEHIND_UNITS);
+            let behind = queue
+                .as_ref()
+                .and_then(gst::glib::WeakRef::upgrade)
+                .is_some_and(|queue| queue.property::<u32>("current-level-buffers") >= BEHIND_UNITS);
             let Some(at) = running_time(pad, buffer.pts().or(buffer.dts())) else { return gst::PadProbeReturn::Ok };
             let (verdict, drain) = tap.unit(at, buffer, behind);
             if drain {

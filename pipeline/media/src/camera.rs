@@ -260,8 +260,10 @@ impl Stop {
 
 #[cfg(test)]
 mod tests {
+    use gstreamer::prelude::*;
+
     use super::*;
-    use crate::transcode::Job;
+    use crate::{status::Link, transcode::Job};
 
     fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
         let until = Instant::now() + Duration::from_secs(40);
@@ -271,11 +273,10 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_pipeline_that_does_not_stop_is_left_behind_and_the_camera_comes_back() {
+    /// A camera that is a short film.
+    fn film(folder: &std::path::Path) -> SourceConfig {
         crate::init().unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.mp4");
+        let path = folder.join("a.mp4");
         let make = format!(
             "videotestsrc num-buffers=250 ! video/x-raw,width=64,height=48,framerate=25/1 ! x264enc ! mp4mux ! filesink location={}",
             path.display()
@@ -283,9 +284,27 @@ mod tests {
         let job = Job::parse(&make).unwrap();
         job.start().unwrap();
         job.finish().unwrap();
-
         let mut config = SourceConfig::new("cam-1".parse().unwrap(), Location::File(path));
         config.decode = DecodePolicy::Every;
+        config
+    }
+
+    #[test]
+    fn a_stopped_session_frees_each_of_its_elements() {
+        let folder = tempfile::tempdir().unwrap();
+        let (camera, _watch) = Camera::open(film(folder.path()), Bell::new()).unwrap();
+        let session = Session::start(&camera.shared, 1, MediaTime::ZERO, Link::File, 0).unwrap();
+        wait_for("pictures", || camera.slot().try_take().is_some());
+        let elements: Vec<_> = session.elements().iter().map(|element| (element.name(), element.downgrade())).collect();
+        assert!(elements.len() > 8, "{elements:?}");
+        assert_eq!(session.stop(Duration::from_secs(20), &camera.shared.counters), Stopped::Clean);
+        wait_for("each element to be freed", || elements.iter().all(|(_, element)| element.upgrade().is_none()));
+    }
+
+    #[test]
+    fn a_pipeline_that_does_not_stop_is_left_behind_and_the_camera_comes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = film(folder.path());
         config.frame_age_max = Duration::from_millis(500);
         config.teardown_max = Duration::from_millis(200);
         config.backoff = crate::BackoffConfig { first: Duration::from_millis(10), max: Duration::from_millis(50) };

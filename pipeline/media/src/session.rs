@@ -126,6 +126,11 @@ impl Session {
         Some(failure)
     }
 
+    #[cfg(test)]
+    pub fn elements(&self) -> Vec<gst::Element> {
+        self.pipeline.iterate_recurse().into_iter().flatten().collect()
+    }
+
     /// Stops the pipeline, waiting at most `within`.
     pub fn stop(self, within: Duration, counters: &Arc<Counters>) -> Stopped {
         self.tap.close();
