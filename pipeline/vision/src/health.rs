@@ -55,7 +55,12 @@ struct Reference {
 
 impl HealthProbe {
     /// A probe without a reference: it makes one of the first good pictures.
+    ///
+    /// OpenCV's own threads are switched off in the whole process: pictures this small gain nothing by them, and one camera's
+    /// measurement must not take the processor from the next.
     pub fn new() -> Self {
+        // Refused only by builds that have no threads to switch off.
+        let _ = core::set_num_threads(1);
         Self::default()
     }
 
