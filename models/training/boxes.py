@@ -38,16 +38,22 @@ def suppress(boxes, scores, iou):
     return keep
 
 
+def suppress_by_class(found, iou):
+    """Suppression within each class of rows [n, 6] (class, score, corners)."""
+    keep = []
+    for c in np.unique(found[:, 0]):
+        rows = np.where(found[:, 0] == c)[0]
+        keep += [rows[i] for i in suppress(found[rows, 2:], found[rows, 1], iou)]
+    return found[keep]
+
+
 def detections(probabilities, grid, floor, iou):
     """One picture's output [A, 5 + C] after the sigmoid to [n, 6]: class, score, x1, y1, x2, y2, suppressed within each class."""
     scores = probabilities[:, 4:5] * probabilities[:, 5:]
-    corners, found = decode(probabilities, grid), []
-    for c in range(scores.shape[1]):
-        pick = np.where(scores[:, c] >= floor)[0]
-        pick = pick[suppress(corners[pick], scores[pick, c], iou)] if pick.size else pick
-        for i in pick:
-            found.append((c, scores[i, c], *corners[i]))
-    return np.array(found, np.float32).reshape(-1, 6)
+    corners = decode(probabilities, grid)
+    anchor, c = np.where(scores >= floor)
+    found = np.concatenate((c[:, None], scores[anchor, c][:, None], corners[anchor]), 1).astype(np.float32)
+    return suppress_by_class(found, iou)
 
 
 @torch.no_grad()

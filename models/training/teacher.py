@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import onnxruntime
 
-from boxes import suppress
+from boxes import suppress_by_class
 from common import data_root, manifest, work_root
 from nets import COCO_ROWS
 
@@ -62,9 +62,7 @@ class PicoDet:
             inner &= ((found[:, 3] > 3) | (y == 0)) & ((found[:, 5] < th - 3) | (y + th >= h))
             found = found[inner]
             all_found.append(found + (0, 0, x, y, x, y))
-        found = np.concatenate(all_found)
-        keep = [i for c in np.unique(found[:, 0]) for i in np.where(found[:, 0] == c)[0][suppress(found[found[:, 0] == c, 2:], found[found[:, 0] == c, 1], 0.55)]]
-        return found[keep]
+        return suppress_by_class(np.concatenate(all_found), 0.55)
 
 
 def main():

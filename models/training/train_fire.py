@@ -2,9 +2,10 @@
 
     python train_fire.py [--steps 700] [--sim FOLDER]
 
-Two fifths of each batch hold no fire: road pictures with head lamps, brake lights, bloom, fog, low sun, wet asphalt, made from
-licensed pictures. `urban-smoke` boxes smoke only; its flames are boxed here by their colour, and what is only warm teaches nothing. Pictures are stretched to the input, as
-at run time, after their black bars are cut away: bars would tell the source, and the source tells the answer.
+Two fifths of each batch hold no fire: road pictures with head lamps, brake lights, bloom, fog, low sun, wet asphalt, other hues, made
+from licensed pictures. `urban-smoke` boxes smoke only; its flames are boxed here by their colour, and what is only warm teaches
+nothing. Pictures are stretched to the input, as at run time, after their black bars are cut away: bars would tell the source, and
+the source tells the answer.
 """
 
 import argparse

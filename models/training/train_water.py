@@ -121,8 +121,8 @@ class Samples:
         else:
             picture, boxes = self.street(rng)
             mask, dry = np.zeros(picture.shape[:2], np.float32), True
-        both = np.dstack((cv2.resize(picture, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA).astype(np.float32), cv2.resize(mask, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA) * 255))
-        picture, mask = both[..., :3].astype(np.uint8), both[..., 3]
+        picture = cv2.resize(picture, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+        mask = cv2.resize(mask, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA) * 255
         _, _, matrix = augment.place(rng, picture, np.zeros((0, 5), np.float32), (WIDTH, HEIGHT), zoom, 0.2)
         picture = cv2.warpAffine(picture, matrix, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT)
         mask = cv2.warpAffine(mask, matrix, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT) / 255
