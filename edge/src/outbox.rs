@@ -126,7 +126,7 @@ pub enum OutboxError {
         source: sqlx::Error,
     },
     /// No room on the disk.
-    #[error("the disk of the outbox is full: free some space, or lower [evidence] clips_bytes_max")]
+    #[error("the disk of the outbox is full: free some space, or lower [evidence] clips_mib_max")]
     DiskFull,
     /// Anything else.
     #[error("the outbox could not {what}")]
