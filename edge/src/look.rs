@@ -17,7 +17,7 @@ const WATER_EVERY: Duration = Duration::from_secs(5);
 /// A lens is covered, a camera turned in seconds.
 const HEALTH_EVERY: Duration = Duration::from_millis(1000);
 /// Pictures tremble in time: one that comes this much early is still due.
-const EARLY: f64 = 0.1;
+const EARLY: Duration = Duration::from_millis(100);
 
 /// What was found in one picture. `None` is "did not look"; an empty list is "looked and found nothing".
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -69,7 +69,7 @@ impl Every {
     }
 
     fn due(&mut self, at: MediaTime) -> bool {
-        let early = self.period.mul_f64(EARLY);
+        let early = EARLY.min(self.period / 10);
         match self.next {
             Some(next) if at + early < next && next.since(at) <= self.period * 2 => false,
             // On time: the next one keeps to the beat, whatever this one trembled.
