@@ -182,7 +182,7 @@ fn every_scenario_that_comes_with_the_project_loads_and_describes_itself() {
 
 #[test]
 fn every_camera_that_comes_with_the_project_can_be_drawn_through_its_events() {
-    let models = Models::new();
+    let models = Models::build();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
     for entry in std::fs::read_dir(folder).expect("the scenarios") {
         let s = Scenario::load(&entry.expect("an entry").path()).unwrap_or_else(|e| panic!("{e}"));
