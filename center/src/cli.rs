@@ -11,7 +11,6 @@ use std::{
 
 use clap::{Parser, Subcommand, ValueEnum};
 use matpho_scene::WallTime;
-use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
@@ -161,7 +160,7 @@ fn dispatch(command: Command) -> Result<(), Trouble> {
         Command::Run { config, log } => {
             start_log(log);
             let config = load(&config.config)?;
-            block_on(async { run::run(config, stop_on_signal()?).await.map_err(anyhow::Error::from) })
+            block_on(async { run::run(config, run::stop_on_signal()?).await.map_err(anyhow::Error::from) })
         }
         Command::CheckConfig { file } => {
             load(&file)?;
@@ -209,25 +208,4 @@ fn start_log(format: LogFormat) {
         LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).init(),
         LogFormat::Json => builder.json().init(),
     }
-}
-
-/// Cancelled by SIGTERM and Ctrl-C; a second one of them ends the process as signals do.
-fn stop_on_signal() -> anyhow::Result<CancellationToken> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let stop = CancellationToken::new();
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let stopping = stop.clone();
-    tokio::spawn(async move {
-        let mut next = async || {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        };
-        next().await;
-        stopping.cancel();
-        next().await;
-        std::process::exit(1);
-    });
-    Ok(stop)
 }

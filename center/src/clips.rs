@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use matpho_scene::WallTime;
-use matpho_wire::{Address, CONTENT_TYPE, CloudEvent, Command, topic::Channel};
+use matpho_wire::{Address, CONTENT_TYPE, CloudEvent, Command, topic::{self, Channel}};
 use rumqttc::v5::{
     AsyncClient,
     mqttbytes::{QoS, v5::PublishProperties},
@@ -24,9 +24,6 @@ use crate::{
         files,
     },
 };
-
-/// The CloudEvents source of what the centre says.
-const SOURCE: &str = "/matpho/v1/center";
 
 /// Asks for clips and takes them in.
 pub struct Clips {
@@ -101,7 +98,7 @@ impl Clips {
         let event = event.parse().map_err(|error: matpho_wire::event::EventIdError| error.to_string())?;
         let now = crate::clock::now();
         let command = Command::UploadClip { event, path: format!("/api/v1/clips/{event}"), token, expires };
-        let message = CloudEvent::new(request.into(), SOURCE.into(), Command::TYPE.into(), now, now, command);
+        let message = CloudEvent::new(request.into(), topic::center_source(), Command::TYPE.into(), now, now, command);
         let payload = message.to_json().map_err(|error| error.to_string())?;
         let properties = PublishProperties {
             payload_format_indicator: Some(1),

@@ -243,3 +243,24 @@ async fn keep_house(store: &Store, config: &Config, now: WallTime) -> Result<(),
     let _ = removed.await;
     Ok(())
 }
+
+/// Cancelled by SIGTERM and Ctrl-C; a second one of them ends the process as signals do.
+pub fn stop_on_signal() -> std::io::Result<CancellationToken> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let stop = CancellationToken::new();
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stopping = stop.clone();
+    tokio::spawn(async move {
+        let mut next = async || {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        next().await;
+        stopping.cancel();
+        next().await;
+        std::process::exit(1);
+    });
+    Ok(stop)
+}

@@ -110,6 +110,8 @@ enum LinkError {
     Connection(String),
     #[error("the broker refuses to take {topic}: {reason:?}; give this gateway's user the right to publish there")]
     Refused { topic: String, reason: PubAckReason },
+    #[error("no centre has subscribed at the broker yet; messages wait in the outbox. Is the centre running, and is it the same broker?")]
+    NobodyListens,
     #[error("{}", crate::chain(.0))]
     Outbox(#[from] OutboxError),
 }
@@ -288,7 +290,10 @@ impl Link {
             Event::Incoming(Incoming::PubAck(ack)) => {
                 let Some(sent) = connection.flight.acknowledged(ack.pkid) else { return Ok(()) };
                 match ack.reason {
-                    PubAckReason::Success | PubAckReason::NoMatchingSubscribers => connection.acknowledged.extend(sent.row),
+                    PubAckReason::Success => connection.acknowledged.extend(sent.row),
+                    // A success to MQTT, a loss to us: the broker has dropped what no session asked for.
+                    PubAckReason::NoMatchingSubscribers if sent.row.is_some() => return Err(LinkError::NobodyListens),
+                    PubAckReason::NoMatchingSubscribers => {}
                     // No other connection would make it better: it would block everything behind it for ever.
                     PubAckReason::PayloadFormatInvalid | PubAckReason::TopicNameInvalid => {
                         tracing::error!(topic = %sent.topic, reason = ?ack.reason, "the broker refuses a message for good; it is put away");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use matpho_tests::{Broker, Cameras, Center, Edge, browser::Browser, system::{PASSWORD, USER}, wait_for};
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::scene;
@@ -108,7 +108,7 @@ fn console_shows_it(center: &Center, folder: &std::path::Path) -> Result<()> {
         browser.screenshot(&std::path::Path::new(&keep).join("console-e2e.png"))?;
     }
     result?;
-    let errors: Value = browser.script("return window.__errors || []")?;
-    ensure!(errors.as_array().is_none_or(Vec::is_empty), "the console's errors: {errors}");
+    let severe = browser.severe_messages()?;
+    ensure!(severe.is_empty(), "the console's errors: {severe:?}");
     Ok(())
 }

@@ -88,7 +88,7 @@ fn depth(edge: &Edge) -> Result<u64> {
 
 /// All messages about events that the centre holds, as it exports them.
 fn messages(center: &Center) -> Result<Vec<Value>> {
-    center.export("events")
+    center.export("messages")
 }
 
 /// Phases of each `camera.dark` event, in the order of their numbers, which must have no gap.

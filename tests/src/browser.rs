@@ -96,6 +96,17 @@ impl Browser {
         self.call("/execute/sync", Some(json!({ "script": script, "args": [] })))
     }
 
+    /// What the page complained of, less what a first visit without a session answers.
+    pub fn severe_messages(&self) -> Result<Vec<String>> {
+        let log = self.call("/se/log", Some(json!({ "type": "browser" })))?;
+        let entries = log.as_array().context("no log")?.iter();
+        Ok(entries
+            .filter(|entry| entry["level"] == "SEVERE")
+            .map(|entry| entry["message"].to_string())
+            .filter(|message| !message.contains("401 (Unauthorized)"))
+            .collect())
+    }
+
     /// Takes a picture of the page.
     pub fn screenshot(&self, path: &Path) -> Result<()> {
         let png = self.call("/screenshot", None)?;

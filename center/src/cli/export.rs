@@ -24,6 +24,8 @@ pub enum What {
     Events,
     /// Incidents, as the API has them.
     Incidents,
+    /// Messages about events, as gateways sent them, in the order of their arrival; `--from` and `--to` do not apply.
+    Messages,
 }
 
 pub(super) fn export(config: &Config, what: What, from: Option<WallTime>, to: Option<WallTime>) -> Result<(), Trouble> {
@@ -47,6 +49,19 @@ pub(super) fn export(config: &Config, what: What, from: Option<WallTime>, to: Op
                     let Some(last) = page.last() else { break };
                     filter.before = Some(last.id.clone());
                     print_lines(&mut out, &page)?;
+                }
+            }
+            What::Messages => {
+                let mut after = (i64::MIN, String::new(), String::new());
+                loop {
+                    let page = store.event_messages(&after, PAGE).await?;
+                    let Some((at, source, id, _)) = page.last() else { break };
+                    after = (*at, source.clone(), id.clone());
+                    for (at, source, id, data) in page {
+                        let arrived = WallTime::from_unix_millis(at);
+                        let data: serde_json::Value = serde_json::from_str(&data).map_err(anyhow::Error::from)?;
+                        print_lines(&mut out, &[serde_json::json!({ "source": source, "id": id, "arrived": arrived, "data": data })])?;
+                    }
                 }
             }
         }

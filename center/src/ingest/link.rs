@@ -145,7 +145,7 @@ impl Link {
                         let answers = &suback.return_codes;
                         tracing::error!(
                             ?answers,
-                            "the broker refuses subscriptions; its access list must let the centre read matpho/v1/#"
+                            "the broker refuses subscriptions; its access list must let the centre read everything under {}/", matpho_wire::topic::ROOT
                         );
                     }
                 }

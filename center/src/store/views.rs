@@ -494,6 +494,22 @@ impl Store {
         rows.into_iter().map(EventRow::into_event).collect()
     }
 
+    /// Messages about events as gateways sent them, in the order of their arrival, from after the given one on: arrival, source, id, data.
+    pub async fn event_messages(&self, after: &(i64, String, String), limit: u32) -> Result<Vec<(i64, String, String, String)>, StoreError> {
+        sqlx::query_as(
+            "SELECT arrived_at, source, id, data FROM event_messages
+             WHERE arrived_at > $1 OR (arrived_at = $1 AND (source > $2 OR (source = $2 AND id > $3)))
+             ORDER BY arrived_at, source, id LIMIT $4",
+        )
+        .bind(after.0)
+        .bind(&after.1)
+        .bind(&after.2)
+        .bind(i64::from(limit))
+        .fetch_all(&self.read)
+        .await
+        .map_err(to("list messages about events"))
+    }
+
     /// Where the picture of an event lies, from the state folder.
     pub async fn evidence_path(&self, event: &str) -> Result<Option<String>, StoreError> {
         sqlx::query_scalar(

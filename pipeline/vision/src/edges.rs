@@ -16,6 +16,10 @@ const WEAK: f32 = 6.0;
 /// Blocks across and down that vote on the likeness.
 const BLOCKS: (i32, i32) = (8, 6);
 
+/// Share of the blocks that must still be alike for the view to be the same. A jam or a flood changes most of a street's picture, but never its
+/// houses; a camera that was moved changes all of it. With half of the blocks, a flooded street counted as a moved camera.
+const KEPT: f64 = 0.2;
+
 /// Blur of the edges before they are compared, in pixels of the halved picture: a camera that sways in the wind has not moved.
 const TOLERANCE: f64 = 1.0;
 
@@ -72,8 +76,8 @@ impl Edges {
         Ok(Self { directions: blurred, strength })
     }
 
-    /// How alike the edges of another picture of the same size are, 0 to 1: the median over the blocks of the picture, so that traffic
-    /// in less than half of it does not matter. 0 where this picture has nothing to recognise.
+    /// How alike the edges of another picture of the same size are, 0 to 1: what the best fifth of the picture's blocks reach, so that
+    /// what happens on the street does not matter. 0 where this picture has nothing to recognise.
     pub fn likeness(&self, other: &Self) -> f32 {
         self.likeness_at(other, (0, 0))
     }
@@ -98,7 +102,8 @@ impl Edges {
             votes.extend(correlation(pixels.filter_map(pair)));
         }
         votes.sort_by(f32::total_cmp);
-        votes.get(votes.len() / 2).copied().unwrap_or(0.0)
+        let kept = ((1.0 - KEPT) * votes.len() as f64) as usize;
+        votes.get(kept).copied().unwrap_or(0.0)
     }
 
     /// Where another picture of the same size lies against this one; `None` where the two have too little in common.

@@ -9,6 +9,11 @@ use crate::event::EventId;
 /// The root of all topics, with the version of the contract.
 pub const ROOT: &str = "matpho/v1";
 
+/// The CloudEvents `source` of a centre.
+pub fn center_source() -> String {
+    format!("/{ROOT}/center")
+}
+
 /// Which edge: the owner of a subtree of topics.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Address {

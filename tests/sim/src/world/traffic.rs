@@ -564,7 +564,9 @@ mod tests {
             on.iter().sum::<f32>() / on.len().max(1) as f32
         };
         run("[[camera.event]]\nkind = \"jam\"\nat_s = 20\nuntil_s = 100\ndirection = \"inbound\"\n", 200, |traffic, t| {
-            if t < 20.0 {
+            if t < 5.0 {
+                // Whoever was placed at the start has yet to find a speed.
+            } else if t < 20.0 {
                 assert!(!traffic.jammed(Direction::Inbound), "a jam at {t} s");
                 assert!(mean_v(traffic) > 5.0, "only {} m/s at {t} s", mean_v(traffic));
             } else if (75.0..100.0).contains(&t) {
