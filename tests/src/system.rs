@@ -215,7 +215,7 @@ impl Center {
     /// State of a camera as the centre knows it.
     pub fn camera_state(&self, camera: &str) -> Result<String> {
         let cameras = self.http.json("/api/v1/cameras")?;
-        let listed = cameras["items"].as_array().with_context(|| format!("no items in {cameras}"))?;
+        let listed = cameras.as_array().with_context(|| format!("no list: {cameras}"))?;
         let found = listed.iter().find(|c| c["camera"] == camera).with_context(|| format!("{camera} is not among {cameras}"))?;
         Ok(found["state"].as_str().unwrap_or("none").to_owned())
     }
