@@ -4,7 +4,8 @@
 //! ```no_run
 //! # use matpho_infer::{Model, Output, Registry, Runtime, SessionOptions};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let picture: matpho_scene::Picture = todo!();
+//! # let size = matpho_scene::PictureSize { width: 64, height: 36 };
+//! # let picture = matpho_scene::Picture::from_rgb(size, vec![0; size.pixels() * 3])?;
 //! let runtime = Runtime::load(None)?;
 //! let registry = Registry::load("models/registry.toml".as_ref())?;
 //! let mut vehicles = Model::open(&runtime, registry.get(&"vehicles".parse()?)?, &SessionOptions::default())?;
