@@ -62,6 +62,8 @@ else
   start cameras "$bin/matpho-sim" cameras tests/sim/scenarios/demo.toml --port 8554
 fi
 
+[ -n "${CAMERA:-}" ] || await "the cameras" 60 grep -q '"ready":true' "$state/log/cameras.log"
+
 # The gateway.
 start edge "$bin/matpho-edge" run --config "$edge_config"
 await "the gateway" 60 curl -fsS http://127.0.0.1:9100/healthz

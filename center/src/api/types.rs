@@ -177,7 +177,7 @@ pub struct Clip {
 pub struct Incident {
     /// Its id, a UUIDv7.
     pub id: String,
-    /// What happened: the kind of its gravest event, the earliest among equals.
+    /// What happened: the kind of the gravest of its events that go on, or that ever were; the earliest among equals.
     #[schema(value_type = schema::EventKind)]
     pub kind: EventKind,
     /// All kinds of its events.

@@ -295,7 +295,8 @@ pub struct BackoffConfig {
 
 impl Default for BackoffConfig {
     fn default() -> Self {
-        Self { first: Duration::from_secs(1), max: Duration::from_secs(60) }
+        // A camera that is back is to be seen within 10 s of it; an attempt costs little.
+        Self { first: Duration::from_secs(1), max: Duration::from_secs(10) }
     }
 }
 
