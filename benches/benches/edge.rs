@@ -17,9 +17,12 @@ use matpho_tests::{Broker, Cameras, Edge, Process, process::output, program, rep
 use tempfile::TempDir;
 
 fn main() -> Result<()> {
-    let seconds = if is_smoke() { 3 } else { 40 };
+    let chosen = std::env::var("MATPHO_BENCH_SECONDS").ok().and_then(|text| text.parse().ok());
+    let seconds = if is_smoke() { 3 } else { chosen.unwrap_or(40) };
     let folder = TempDir::new()?;
-    println!("Command: `cargo bench -p matpho-benches --bench edge`; each row runs {seconds} s. CPU s/min: of the whole process, per camera-minute.");
+    println!(
+        "Command: `cargo bench -p matpho-benches --bench edge`; each row runs {seconds} s. CPU s/min: of the whole process, per camera-minute."
+    );
     let clip = film(folder.path())?;
     let cameras = Cameras::clip(folder.path(), &clip, 8)?;
     let broker = Broker::start(folder.path())?;
@@ -29,12 +32,8 @@ fn main() -> Result<()> {
     let table = Table::begin("Bare: one camera, 1080p25 H.264", &["client", "CPU s/min"]);
     let depay = bare(folder.path(), &urls[0], "fakesink", seconds)?;
     table.row(&["depayload and parse", &format!("{depay:.2}")]);
-    let keyframes = bare(
-        folder.path(),
-        &urls[0],
-        "identity drop-buffer-flags=delta-unit ! avdec_h264 max-threads=1 ! fakesink",
-        seconds,
-    )?;
+    let keyframes =
+        bare(folder.path(), &urls[0], "identity drop-buffer-flags=delta-unit ! avdec_h264 max-threads=1 ! fakesink", seconds)?;
     table.row(&["decode keyframes", &format!("{keyframes:.2}")]);
     let decode = bare(folder.path(), &urls[0], "avdec_h264 max-threads=1 ! fakesink", seconds)?;
     table.row(&["decode everything", &format!("{decode:.2}")]);
@@ -89,7 +88,9 @@ fn measure(process: &Process, seconds: u64) -> Result<f64> {
 /// A client made of GStreamer's own elements.
 fn bare(folder: &Path, url: &str, tail: &str, seconds: u64) -> Result<f64> {
     let mut command = Command::new("gst-launch-1.0");
-    command.arg("-q").args(format!("rtspsrc location={url} protocols=tcp latency=200 ! rtph264depay ! h264parse ! {tail}").split(' '));
+    command
+        .arg("-q")
+        .args(format!("rtspsrc location={url} protocols=tcp latency=200 ! rtph264depay ! h264parse ! {tail}").split(' '));
     let mut process = Process::start("bare", folder, &mut command)?;
     let cost = measure(&process, seconds)?;
     process.check_alive()?;

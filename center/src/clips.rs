@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use matpho_scene::WallTime;
-use matpho_wire::{Address, CONTENT_TYPE, CloudEvent, Command, topic::{self, Channel}};
+use matpho_wire::{
+    Address, CONTENT_TYPE, CloudEvent, Command,
+    topic::{self, Channel},
+};
 use rumqttc::v5::{
     AsyncClient,
     mqttbytes::{QoS, v5::PublishProperties},

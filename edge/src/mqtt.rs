@@ -110,7 +110,9 @@ enum LinkError {
     Connection(String),
     #[error("the broker refuses to take {topic}: {reason:?}; give this gateway's user the right to publish there")]
     Refused { topic: String, reason: PubAckReason },
-    #[error("no centre has subscribed at the broker yet; messages wait in the outbox. Is the centre running, and is it the same broker?")]
+    #[error(
+        "no centre has subscribed at the broker yet; messages wait in the outbox. Is the centre running, and is it the same broker?"
+    )]
     NobodyListens,
     #[error("{}", crate::chain(.0))]
     Outbox(#[from] OutboxError),

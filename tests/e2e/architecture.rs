@@ -36,9 +36,17 @@ fn the_centre_links_no_media_no_models_no_vision() {
 fn manifests() -> Vec<(String, String)> {
     let root = repository();
     let mut found = Vec::new();
-    for folder in ["pipeline/scene", "pipeline/wire", "pipeline/media", "pipeline/infer", "pipeline/vision", "pipeline/track",
-        "pipeline/analytics", "edge", "center"]
-    {
+    for folder in [
+        "pipeline/scene",
+        "pipeline/wire",
+        "pipeline/media",
+        "pipeline/infer",
+        "pipeline/vision",
+        "pipeline/track",
+        "pipeline/analytics",
+        "edge",
+        "center",
+    ] {
         found.push((folder.to_owned(), std::fs::read_to_string(root.join(folder).join("Cargo.toml")).unwrap()));
     }
     found
@@ -103,8 +111,18 @@ fn offences(folder: &str, banned: &[&str]) -> Vec<String> {
 #[test]
 fn the_pure_stages_do_no_io_own_no_thread_and_read_no_clock() {
     let banned = [
-        "std::fs", "std::net", "std::thread", "std::process", "thread::spawn", "Instant::now", "SystemTime::now", "Timestamp::now",
-        "Zoned::now", "File::open", "println!", "tokio",
+        "std::fs",
+        "std::net",
+        "std::thread",
+        "std::process",
+        "thread::spawn",
+        "Instant::now",
+        "SystemTime::now",
+        "Timestamp::now",
+        "Zoned::now",
+        "File::open",
+        "println!",
+        "tokio",
     ];
     for stage in ["scene", "wire", "track", "analytics"] {
         assert_eq!(offences(&format!("pipeline/{stage}/src"), &banned), [String::new(); 0], "in {stage}");

@@ -3,7 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use matpho_tests::{Broker, Cameras, Center, Edge, browser::Browser, system::{PASSWORD, USER}, wait_for};
+use matpho_tests::{
+    Broker, Cameras, Center, Edge,
+    browser::Browser,
+    system::{PASSWORD, USER},
+    wait_for,
+};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -18,7 +23,8 @@ fn what_happens_before_the_cameras_reaches_the_operator() -> Result<()> {
     let cameras = Cameras::start(folder.path(), "e2e.toml")?;
     let broker = Broker::start(folder.path())?;
     let mut center = Center::start(folder.path(), &broker)?;
-    let edge = Edge::start(folder.path(), broker.port, Some(&center.http.base), &scene::cameras(folder.path(), &cameras, "e2e.toml")?)?;
+    let edge =
+        Edge::start(folder.path(), broker.port, Some(&center.http.base), &scene::cameras(folder.path(), &cameras, "e2e.toml")?)?;
 
     // A jam, a fire and a flood become incidents, each with a picture that proves it.
     for (kind, camera) in [("fire.flame", "fire"), ("traffic.congestion", "jam"), ("flood.street", "flood")] {
@@ -32,8 +38,17 @@ fn what_happens_before_the_cameras_reaches_the_operator() -> Result<()> {
             evidence.map(str::to_owned).with_context(|| format!("no evidence yet: {now}"))
         })?;
         let picture = center.http.get(&url)?;
-        ensure!(picture.status == 200 && picture.content_type == "image/jpeg", "{url}: {} {}", picture.status, picture.content_type);
-        ensure!(picture.body.starts_with(&[0xff, 0xd8]) && picture.body.len() > 5_000, "{url} is no picture: {} bytes", picture.body.len());
+        ensure!(
+            picture.status == 200 && picture.content_type == "image/jpeg",
+            "{url}: {} {}",
+            picture.status,
+            picture.content_type
+        );
+        ensure!(
+            picture.body.starts_with(&[0xff, 0xd8]) && picture.body.len() > 5_000,
+            "{url} is no picture: {} bytes",
+            picture.body.len()
+        );
     }
 
     // Whoever has no right sees nothing.

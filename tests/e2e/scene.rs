@@ -47,7 +47,10 @@ pub fn cameras(folder: &Path, cameras: &Cameras, scenario: &str) -> Result<Strin
             }
         }
         if id == "flood" {
-            text += &format!("[[camera.zone]]\nid = \"street\"\npurpose = \"road_surface\"\npolygon = {}\n", place["road"]["polygon"]);
+            text += &format!(
+                "[[camera.zone]]\nid = \"street\"\npurpose = \"road_surface\"\npolygon = {}\n",
+                place["road"]["polygon"]
+            );
         }
     }
     Ok(text)

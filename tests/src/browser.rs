@@ -25,7 +25,8 @@ impl Browser {
     pub fn start(folder: &Path) -> Result<Self> {
         let mut command = Command::new("chromedriver");
         command.arg("--port=0");
-        let driver = Process::start("chromedriver", folder, &mut command).context("is chromium-driver installed? `make setup-tests`")?;
+        let driver =
+            Process::start("chromedriver", folder, &mut command).context("is chromium-driver installed? `make setup-tests`")?;
         let port = wait_for("chromedriver's port", Duration::from_secs(20), || {
             let log = driver.log();
             let (_, tail) = log.split_once("started successfully on port ").context("not started")?;

@@ -70,8 +70,7 @@ impl Http {
 
 fn answer(mut response: ureq::http::Response<ureq::Body>) -> Result<Answer> {
     let status = response.status().as_u16();
-    let content_type =
-        response.headers().get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+    let content_type = response.headers().get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
     let body = response.body_mut().with_config().limit(64 << 20).read_to_vec()?;
     Ok(Answer { status, content_type, body })
 }

@@ -13,5 +13,5 @@ pub mod wait;
 
 pub use http::Http;
 pub use process::{Process, program, repository};
-pub use system::{Broker, Center, Cameras, Edge};
+pub use system::{Broker, Cameras, Center, Edge};
 pub use wait::wait_for;

@@ -199,7 +199,9 @@ impl Center {
             open.iter()
                 .find(|incident| incident["kind"] == kind && incident["cameras"].to_string().contains(camera))
                 .cloned()
-                .with_context(|| format!("open: {:?}", open.iter().map(|i| (i["kind"].clone(), i["cameras"].to_string())).collect::<Vec<_>>()))
+                .with_context(|| {
+                    format!("open: {:?}", open.iter().map(|i| (i["kind"].clone(), i["cameras"].to_string())).collect::<Vec<_>>())
+                })
         })
     }
 

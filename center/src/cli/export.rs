@@ -60,7 +60,10 @@ pub(super) fn export(config: &Config, what: What, from: Option<WallTime>, to: Op
                     for (at, source, id, data) in page {
                         let arrived = WallTime::from_unix_millis(at);
                         let data: serde_json::Value = serde_json::from_str(&data).map_err(anyhow::Error::from)?;
-                        print_lines(&mut out, &[serde_json::json!({ "source": source, "id": id, "arrived": arrived, "data": data })])?;
+                        print_lines(
+                            &mut out,
+                            &[serde_json::json!({ "source": source, "id": id, "arrived": arrived, "data": data })],
+                        )?;
                     }
                 }
             }

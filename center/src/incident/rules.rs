@@ -187,7 +187,8 @@ pub struct Summary {
 
 /// Sums up an incident's events; `None` where there are none.
 pub fn summarise(events: &[EventFact]) -> Option<Summary> {
-    let gravest = events.iter().max_by_key(|event| (event.ended.is_none(), event.severity_max, std::cmp::Reverse(event.began)))?;
+    let gravest =
+        events.iter().max_by_key(|event| (event.ended.is_none(), event.severity_max, std::cmp::Reverse(event.began)))?;
     let now = events.iter().filter(|event| event.ended.is_none()).map(|event| event.severity).max();
     Some(Summary {
         kind: gravest.kind,
@@ -350,7 +351,9 @@ mod tests {
         let over = summarise(&[fact(Smoke, Minor, Severe, 0, Some(70)), fact(Flame, Minor, Severe, 5, Some(50))]).unwrap();
         assert_eq!((over.kind, over.severity, over.ended), (Smoke, Severe, Some(at(70))));
         // A vehicle stood, then the whole road: it is the jam that the operator is to read about.
-        let jam = summarise(&[fact(StoppedVehicle, Moderate, Moderate, 0, Some(25)), fact(Congestion, Moderate, Moderate, 20, None)]).unwrap();
+        let jam =
+            summarise(&[fact(StoppedVehicle, Moderate, Moderate, 0, Some(25)), fact(Congestion, Moderate, Moderate, 20, None)])
+                .unwrap();
         assert_eq!((jam.kind, jam.ended), (Congestion, None));
         assert_eq!(summarise(&[]), None);
     }

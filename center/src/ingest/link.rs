@@ -145,7 +145,8 @@ impl Link {
                         let answers = &suback.return_codes;
                         tracing::error!(
                             ?answers,
-                            "the broker refuses subscriptions; its access list must let the centre read everything under {}/", matpho_wire::topic::ROOT
+                            "the broker refuses subscriptions; its access list must let the centre read everything under {}/",
+                            matpho_wire::topic::ROOT
                         );
                     }
                 }

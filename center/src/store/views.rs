@@ -495,7 +495,11 @@ impl Store {
     }
 
     /// Messages about events as gateways sent them, in the order of their arrival, from after the given one on: arrival, source, id, data.
-    pub async fn event_messages(&self, after: &(i64, String, String), limit: u32) -> Result<Vec<(i64, String, String, String)>, StoreError> {
+    pub async fn event_messages(
+        &self,
+        after: &(i64, String, String),
+        limit: u32,
+    ) -> Result<Vec<(i64, String, String, String)>, StoreError> {
         sqlx::query_as(
             "SELECT arrived_at, source, id, data FROM event_messages
              WHERE arrived_at > $1 OR (arrived_at = $1 AND (source > $2 OR (source = $2 AND id > $3)))

@@ -51,7 +51,13 @@ pub struct CameraSim {
 
 pub(crate) fn view_of(spec: &Camera, yaw_deg: f32, pitch_deg: f32) -> View {
     let p = &spec.pose;
-    View::new((spec.width, spec.height), v3(p.x_m, 0.0, p.height_m), (p.yaw_deg + yaw_deg).to_radians(), (p.pitch_deg + pitch_deg).to_radians(), p.hfov_deg.to_radians())
+    View::new(
+        (spec.width, spec.height),
+        v3(p.x_m, 0.0, p.height_m),
+        (p.yaw_deg + yaw_deg).to_radians(),
+        (p.pitch_deg + pitch_deg).to_radians(),
+        p.hfov_deg.to_radians(),
+    )
 }
 
 impl Stage {
@@ -192,7 +198,12 @@ impl CameraSim {
         for m in canvas.who.iter().filter(|m| **m != NO_ONE) {
             seen[usize::from(*m)] += 1;
         }
-        let boxes: Vec<Object> = actors.iter().zip(&drawn).zip(&seen).filter_map(|((a, d), seen)| a.object(&self.traffic, d.as_ref()?.1, *seen, &self.spec, &self.models)).collect();
+        let boxes: Vec<Object> = actors
+            .iter()
+            .zip(&drawn)
+            .zip(&seen)
+            .filter_map(|((a, d), seen)| a.object(&self.traffic, d.as_ref()?.1, *seen, &self.spec, &self.models))
+            .collect();
         if self.light.wet > 0.1 {
             wet_images(canvas, self.light.wet);
         }
@@ -207,7 +218,9 @@ impl CameraSim {
         states.water_depth_cm = depth_m * 100.0;
         for blaze in blazes(&self.script, &self.traffic, street, self.seed, t) {
             states.smoke.extend(self.puffs.plume(canvas, view, &self.light, &blaze).filter(big));
-            states.fire.extend(tongues(&blaze).filter_map(|b| flames(canvas, view, &self.light, &b, t)).reduce(union).filter(big));
+            states
+                .fire
+                .extend(tongues(&blaze).filter_map(|b| flames(canvas, view, &self.light, &b, t)).reduce(union).filter(big));
         }
         canvas.convert();
 
@@ -272,7 +285,8 @@ impl Actor<'_> {
         let (w, h) = (spec.width as f32, spec.height as f32);
         let visible = (seen as f32 / d.pixels.max(1.0)).min(1.0);
         let b = d.bounds;
-        let bounds = [b[0].clamp(0.0, w), b[1].clamp(0.0, h), b[2].clamp(0.0, w), b[3].clamp(0.0, h)].map(|v| (v * 10.0).round() / 10.0);
+        let bounds =
+            [b[0].clamp(0.0, w), b[1].clamp(0.0, h), b[2].clamp(0.0, w), b[3].clamp(0.0, h)].map(|v| (v * 10.0).round() / 10.0);
         if visible < SEEN_SHARE || bounds[3] - bounds[1] < SEEN_PX || bounds[2] - bounds[0] < 2.0 {
             return None;
         }
@@ -312,13 +326,15 @@ impl Actor<'_> {
 /// A fire is more than one flame: a tall one between two lower ones, each with its own turbulence.
 fn tongues(b: &Blaze) -> impl Iterator<Item = Blaze> {
     let b = *b;
-    [(-0.38f32, 0.55f32, 0.6f32), (0.36, 0.66, 0.62), (0.0, 1.0, 0.85)].into_iter().enumerate().map(move |(i, (across, tall, wide))| Blaze {
-        at: b.at + v3(0.0, across * b.width_m, 0.0) + v3(across * b.width_m * 0.55, 0.0, 0.0),
-        flame_m: b.flame_m * tall,
-        width_m: b.width_m * wide,
-        seed: b.seed ^ (i as u32).wrapping_mul(0x3571),
-        ..b
-    })
+    [(-0.38f32, 0.55f32, 0.6f32), (0.36, 0.66, 0.62), (0.0, 1.0, 0.85)].into_iter().enumerate().map(
+        move |(i, (across, tall, wide))| Blaze {
+            at: b.at + v3(0.0, across * b.width_m, 0.0) + v3(across * b.width_m * 0.55, 0.0, 0.0),
+            flame_m: b.flame_m * tall,
+            width_m: b.width_m * wide,
+            seed: b.seed ^ (i as u32).wrapping_mul(0x3571),
+            ..b
+        },
+    )
 }
 
 fn union(a: Bounds, b: Bounds) -> Bounds {
@@ -389,8 +405,12 @@ fn blazes(script: &Script, traffic: &Traffic, street: &Street, seed: u32, t: f64
             continue;
         }
         let (place, at_m, direction, size, grow, burns) = match *e {
-            Event::Fire { place, at_m, direction, size_m, grow_s, .. } => (place, at_m, direction, size_m.unwrap_or(2.6), grow_s.unwrap_or(15.0), true),
-            Event::Smoke { at_m, direction, size_m, grow_s, .. } => (Place::Shop, at_m, direction, size_m.unwrap_or(2.0), grow_s.unwrap_or(10.0), false),
+            Event::Fire { place, at_m, direction, size_m, grow_s, .. } => {
+                (place, at_m, direction, size_m.unwrap_or(2.6), grow_s.unwrap_or(15.0), true)
+            }
+            Event::Smoke { at_m, direction, size_m, grow_s, .. } => {
+                (Place::Shop, at_m, direction, size_m.unwrap_or(2.0), grow_s.unwrap_or(10.0), false)
+            }
             _ => continue,
         };
         let side = if direction.unwrap_or(Direction::Inbound) == Direction::Inbound { -1.0 } else { 1.0 };
@@ -416,7 +436,11 @@ fn blazes(script: &Script, traffic: &Traffic, street: &Street, seed: u32, t: f64
         out.push(Blaze {
             at,
             flame_m,
-            width_m: if burns { (size * 0.75).max(0.3) * smooth(-0.5 * grow as f32, grow as f32, since as f32).max(0.25) } else { size },
+            width_m: if burns {
+                (size * 0.75).max(0.3) * smooth(-0.5 * grow as f32, grow as f32, since as f32).max(0.25)
+            } else {
+                size
+            },
             smoke: smooth(0.0, (grow * 0.6) as f32, since as f32),
             since_s: since,
             ended_s: if left < 0.0 { ended_s } else { 0.0 },

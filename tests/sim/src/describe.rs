@@ -18,7 +18,8 @@ pub fn describe(scenario: &Scenario) -> Value {
 
 fn camera(c: &Camera) -> Value {
     let view = view_of(c, 0.0, 0.0);
-    let carriageways: Vec<Value> = [Direction::Inbound, Direction::Outbound].into_iter().filter_map(|d| carriageway(c, &view, d)).collect();
+    let carriageways: Vec<Value> =
+        [Direction::Inbound, Direction::Outbound].into_iter().filter_map(|d| carriageway(c, &view, d)).collect();
     json!({
         "id": c.id,
         "name": c.name,
@@ -79,7 +80,8 @@ fn carriageway(c: &Camera, view: &View, direction: Direction) -> Option<Value> {
     let (inner, outer) = (side * c.road.median_m() / 2.0, side * c.road.edge_m(side));
     let polygon = strip(view, inner, outer);
     let middle = (inner + outer) / 2.0;
-    let line: Vec<[f32; 2]> = (0..150).map(|i| NEAR_M + i as f32 * 0.5).map(|y| share(view, middle, y)).filter(|p| inside(*p)).collect();
+    let line: Vec<[f32; 2]> =
+        (0..150).map(|i| NEAR_M + i as f32 * 0.5).map(|y| share(view, middle, y)).filter(|p| inside(*p)).collect();
     let (near, far) = (*line.first()?, *line.last()?);
     let (from, to) = if direction == Direction::Inbound { (far, near) } else { (near, far) };
     Some(json!({
@@ -95,7 +97,8 @@ fn carriageway(c: &Camera, view: &View, direction: Direction) -> Option<Value> {
 
 /// Both carriageways together.
 fn road(c: &Camera, view: &View) -> Value {
-    let polygon: Vec<[f64; 2]> = strip(view, -c.road.edge_m(-1.0), c.road.edge_m(1.0)).into_iter().map(|p| p.map(round)).collect();
+    let polygon: Vec<[f64; 2]> =
+        strip(view, -c.road.edge_m(-1.0), c.road.edge_m(1.0)).into_iter().map(|p| p.map(round)).collect();
     json!({ "polygon": polygon })
 }
 

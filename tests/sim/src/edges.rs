@@ -81,7 +81,8 @@ struct Login {
 }
 
 fn parse_broker(url: &str) -> Result<Login> {
-    let rest = url.strip_prefix("mqtt://").with_context(|| "--broker: must look like mqtt://[user:password@]host[:port]".to_owned())?;
+    let rest =
+        url.strip_prefix("mqtt://").with_context(|| "--broker: must look like mqtt://[user:password@]host[:port]".to_owned())?;
     let (user, place) = match rest.rsplit_once('@') {
         Some((login, place)) => {
             let (user, password) = login.split_once(':').context("--broker: a login is user:password")?;
@@ -150,7 +151,8 @@ async fn fleet(job: &FleetJob) -> Result<FleetReport> {
         entries.extend(task.await??);
     }
     if let Some(path) = &job.ledger {
-        let mut file = std::io::BufWriter::new(std::fs::File::create(path).with_context(|| format!("cannot write {}", path.display()))?);
+        let mut file =
+            std::io::BufWriter::new(std::fs::File::create(path).with_context(|| format!("cannot write {}", path.display()))?);
         for e in &entries {
             serde_json::to_writer(&mut file, e)?;
             file.write_all(b"\n")?;
@@ -159,7 +161,9 @@ async fn fleet(job: &FleetJob) -> Result<FleetReport> {
     }
     let mut times: Vec<f64> = entries.iter().filter_map(|e| e.ack_ms).collect();
     times.sort_by(f64::total_cmp);
-    let at = |share: f64| times.get(((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1))).copied().unwrap_or(0.0);
+    let at = |share: f64| {
+        times.get(((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1))).copied().unwrap_or(0.0)
+    };
     Ok(FleetReport {
         edges: job.count,
         sent: entries.len(),
@@ -278,7 +282,9 @@ impl Sender<'_> {
                 Word::Acknowledged(PubAckReason::Success | PubAckReason::NoMatchingSubscribers) if pending => {
                     return Ok((attempts, Some(begin.elapsed().as_secs_f64() * 1000.0)));
                 }
-                Word::Acknowledged(reason) if pending => bail!("the broker refuses {topic}: {reason:?}; has this login the right to publish there?"),
+                Word::Acknowledged(reason) if pending => {
+                    bail!("the broker refuses {topic}: {reason:?}; has this login the right to publish there?")
+                }
                 Word::Acknowledged(_) => {}
             }
         }

@@ -7,7 +7,11 @@ use std::path::PathBuf;
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum ScenarioError {
     #[error("cannot read scenario {}", path.display())]
-    Read { path: PathBuf, #[source] source: std::io::Error },
+    Read {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("scenario {}: {key}: {what}", path.display())]
     Wrong { path: PathBuf, key: String, what: String },
     #[error("the scenario has no camera '{id}'; it has: {known}")]

@@ -36,7 +36,8 @@ pub struct FrameJob {
 pub fn dump_frames(scenario: &Scenario, job: &FrameJob) -> Result<u64> {
     std::fs::create_dir_all(&job.out).with_context(|| format!("cannot make folder {}", job.out.display()))?;
     let path = job.out.join("truth.jsonl");
-    let file = File::options().create(true).append(true).open(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    let file =
+        File::options().create(true).append(true).open(&path).with_context(|| format!("cannot write {}", path.display()))?;
     let mut truth = BufWriter::new(file);
     let models = Models::build();
     let base = scenario.camera(&job.camera)?;
@@ -59,7 +60,8 @@ pub fn dump_frames(scenario: &Scenario, job: &FrameJob) -> Result<u64> {
             if let Some(mask) = picture.water_mask {
                 let name = format!("{stem}_{n:06}_water.png");
                 let at = job.out.join(&name);
-                image::save_buffer(&at, mask, w as u32, h as u32, image::ExtendedColorType::L8).with_context(|| format!("cannot write {}", at.display()))?;
+                image::save_buffer(&at, mask, w as u32, h as u32, image::ExtendedColorType::L8)
+                    .with_context(|| format!("cannot write {}", at.display()))?;
                 line["water_mask"] = name.into();
             }
             serde_json::to_writer(&mut truth, &line)?;

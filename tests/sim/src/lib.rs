@@ -16,8 +16,8 @@ mod render;
 mod scenario;
 mod serve;
 mod truth;
-mod video;
 mod vary;
+mod video;
 mod world;
 
 pub use camera::{CameraSim, Models, Picture};
@@ -26,7 +26,9 @@ pub use edges::{FleetJob, FleetReport, load_fleet};
 pub use error::ScenarioError;
 pub use fault::Fault;
 pub use frames::{FrameJob, dump_frames};
-pub use scenario::{Camera, Codec, Daylight, Direction, Event, Login, Look, Median, Mix, Place, Pose, Road, Scenario, Scheme, Traffic};
+pub use scenario::{
+    Camera, Codec, Daylight, Direction, Event, Login, Look, Median, Mix, Place, Pose, Road, Scenario, Scheme, Traffic,
+};
 pub use serve::{City, CityError, Options, Shot};
 pub use truth::{Bounds, Class, Object, States, Truth};
 pub use vary::vary;

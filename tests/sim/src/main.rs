@@ -150,7 +150,12 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Edges { count, rate, broker, seconds, site, ledger } => {
             let report = load_fleet(&FleetJob { count, rate, seconds, broker, site, ledger })?;
             println!("{}", serde_json::to_string(&report)?);
-            anyhow::ensure!(report.acknowledged == report.sent, "{} of {} messages were not acknowledged", report.sent - report.acknowledged, report.sent);
+            anyhow::ensure!(
+                report.acknowledged == report.sent,
+                "{} of {} messages were not acknowledged",
+                report.sent - report.acknowledged,
+                report.sent
+            );
             Ok(())
         }
         Command::Describe { scenario } => {

@@ -314,9 +314,25 @@ pub enum Event {
     /// Riders come the wrong way along the kerb, one every `every_s`.
     WrongWay { at_s: f64, until_s: Option<f64>, direction: Direction, every_s: Option<f64> },
     /// Flames with their smoke, growing over `grow_s` to `size_m` tall.
-    Fire { at_s: f64, until_s: Option<f64>, #[serde(default)] place: Place, at_m: Option<f32>, direction: Option<Direction>, size_m: Option<f32>, grow_s: Option<f64> },
+    Fire {
+        at_s: f64,
+        until_s: Option<f64>,
+        #[serde(default)]
+        place: Place,
+        at_m: Option<f32>,
+        direction: Option<Direction>,
+        size_m: Option<f32>,
+        grow_s: Option<f64>,
+    },
     /// Smoke without flames.
-    Smoke { at_s: f64, until_s: Option<f64>, at_m: Option<f32>, direction: Option<Direction>, size_m: Option<f32>, grow_s: Option<f64> },
+    Smoke {
+        at_s: f64,
+        until_s: Option<f64>,
+        at_m: Option<f32>,
+        direction: Option<Direction>,
+        size_m: Option<f32>,
+        grow_s: Option<f64>,
+    },
     /// Water rises over `rise_s` to `depth_cm` and, at the end, falls as fast.
     Flood { at_s: f64, until_s: Option<f64>, depth_cm: f32, rise_s: Option<f64> },
     /// The camera itself fails.
@@ -367,7 +383,8 @@ impl Scenario {
     /// Reads a scenario from text; `path` is for messages.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ScenarioError> {
         let wrong = |key: String, what: String| ScenarioError::Wrong { path: path.into(), key, what };
-        let reader = toml::Deserializer::parse(text).map_err(|e| wrong("(file)".into(), e.to_string().trim().replace('\n', " ")))?;
+        let reader =
+            toml::Deserializer::parse(text).map_err(|e| wrong("(file)".into(), e.to_string().trim().replace('\n', " ")))?;
         let scenario: Self = serde_path_to_error::deserialize(reader).map_err(|e| {
             let key = e.path().to_string();
             let inner = e.into_inner();
@@ -403,7 +420,11 @@ impl Scenario {
             check(!c.id.is_empty() && c.id.chars().all(plain), key("id"), "must be letters, digits, '-', '.' or '_'");
             check(self.cameras[..i].iter().all(|o| o.id != c.id), key("id"), "is used by another camera; ids must differ");
             check((160..=3840).contains(&c.width) && c.width % 2 == 0, key("width"), "must be an even number from 160 to 3840");
-            check((120..=2160).contains(&c.height) && c.height % 2 == 0, key("height"), "must be an even number from 120 to 2160");
+            check(
+                (120..=2160).contains(&c.height) && c.height % 2 == 0,
+                key("height"),
+                "must be an even number from 120 to 2160",
+            );
             check((1..=60).contains(&c.fps), key("fps"), "must be 1 to 60");
             check((50..=50_000).contains(&c.bitrate_kbps), key("bitrate_kbps"), "must be 50 to 50000");
             check(c.keyframe_s > 0.0 && c.keyframe_s <= 60.0, key("keyframe_s"), "must be over 0 and at most 60");
@@ -412,7 +433,11 @@ impl Scenario {
             check((-40.0..=40.0).contains(&c.pose.yaw_deg), key("pose.yaw_deg"), "must be -40 to 40");
             check((20.0..=110.0).contains(&c.pose.hfov_deg), key("pose.hfov_deg"), "must be 20 to 110");
             check((-30.0..=30.0).contains(&c.pose.x_m), key("pose.x_m"), "must be -30 to 30");
-            check((1..=6).contains(&c.road.lanes_inbound) && (1..=6).contains(&c.road.lanes_outbound), key("road"), "needs 1 to 6 lanes each way");
+            check(
+                (1..=6).contains(&c.road.lanes_inbound) && (1..=6).contains(&c.road.lanes_outbound),
+                key("road"),
+                "needs 1 to 6 lanes each way",
+            );
             check((2.4..=5.0).contains(&c.road.lane_m), key("road.lane_m"), "must be 2.4 to 5");
             check((0.0..=6.0).contains(&c.road.bike_lane_m), key("road.bike_lane_m"), "must be 0 to 6");
             check((0.0..=1.0).contains(&c.look.rain), key("look.rain"), "must be 0 to 1");
@@ -422,7 +447,11 @@ impl Scenario {
             check(c.traffic.walkers <= 200, key("traffic.walkers"), "must be at most 200");
             let m = &c.traffic.mix;
             let shares = [m.motorcycle, m.car, m.truck, m.bus, m.bicycle];
-            check(shares.iter().all(|s| *s >= 0.0) && shares.iter().sum::<f32>() > 0.0, key("traffic.mix"), "shares must not be negative, and one must be above 0");
+            check(
+                shares.iter().all(|s| *s >= 0.0) && shares.iter().sum::<f32>() > 0.0,
+                key("traffic.mix"),
+                "shares must not be negative, and one must be above 0",
+            );
             for (j, e) in c.events.iter().enumerate() {
                 let key = |k: &str| format!("camera[{i}].event[{j}].{k}");
                 let (a, b) = e.span();
@@ -431,8 +460,12 @@ impl Scenario {
                 check(self.loop_s.is_none_or(|l| a < l && (b <= l || b.is_infinite())), key("at_s"), "must lie inside loop_s");
                 match e {
                     Event::Flood { depth_cm, .. } => check((1.0..=150.0).contains(depth_cm), key("depth_cm"), "must be 1 to 150"),
-                    Event::Signal { green_s, red_s, .. } => check(*green_s > 0.0 && *red_s > 0.0, key("green_s"), "green_s and red_s must be above 0"),
-                    Event::Fire { size_m: Some(s), .. } | Event::Smoke { size_m: Some(s), .. } => check((0.2..=20.0).contains(s), key("size_m"), "must be 0.2 to 20"),
+                    Event::Signal { green_s, red_s, .. } => {
+                        check(*green_s > 0.0 && *red_s > 0.0, key("green_s"), "green_s and red_s must be above 0")
+                    }
+                    Event::Fire { size_m: Some(s), .. } | Event::Smoke { size_m: Some(s), .. } => {
+                        check((0.2..=20.0).contains(s), key("size_m"), "must be 0.2 to 20")
+                    }
                     Event::WrongWay { every_s: Some(s), .. } => check(*s >= 2.0, key("every_s"), "must be 2 or more"),
                     _ => {}
                 }

@@ -22,7 +22,16 @@ pub fn vary(camera: &Camera, seed: u32) -> Camera {
     r.bike_lane_m = d.range(0.8, 3.2);
     r.median = d.pick(&[Median::None, Median::Line, Median::Line, Median::Fence, Median::Concrete]);
     c.pose.x_m = d.range(-0.9, 0.9) * r.edge_m(1.0).min(r.edge_m(-1.0));
-    c.look.hour = d.pick(&[Daylight::Sunny, Daylight::Sunny, Daylight::Overcast, Daylight::Overcast, Daylight::Overcast, Daylight::Dusk, Daylight::Night, Daylight::Night]);
+    c.look.hour = d.pick(&[
+        Daylight::Sunny,
+        Daylight::Sunny,
+        Daylight::Overcast,
+        Daylight::Overcast,
+        Daylight::Overcast,
+        Daylight::Dusk,
+        Daylight::Night,
+        Daylight::Night,
+    ]);
     c.look.rain = if d.chance(0.3) { d.range(0.25, 1.0) } else { 0.0 };
     let t = &mut c.traffic;
     let busy = d.range(0.35, 1.8);

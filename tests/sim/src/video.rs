@@ -40,7 +40,9 @@ pub fn film(scenario: &Scenario, job: &VideoJob) -> Result<u64> {
     pipeline.by_name("sink").context("no sink")?.set_property("location", job.out.to_string_lossy().as_ref());
     let source = pipeline.by_name("source").and_then(|e| e.downcast::<AppSrc>().ok()).context("no source")?;
     let truth_path = job.out.with_extension("jsonl");
-    let mut truth = std::io::BufWriter::new(std::fs::File::create(&truth_path).with_context(|| format!("cannot write {}", truth_path.display()))?);
+    let mut truth = std::io::BufWriter::new(
+        std::fs::File::create(&truth_path).with_context(|| format!("cannot write {}", truth_path.display()))?,
+    );
     let bus = pipeline.bus().context("no bus")?;
     pipeline.set_state(gst::State::Playing).with_context(|| format!("cannot write {}", job.out.display()))?;
     let count = (job.seconds * f64::from(fps)).round().max(1.0) as u64;

@@ -100,11 +100,21 @@ fn what_happens_is_in_the_truth() {
     type Check = fn(&Truth) -> bool;
     let table: &[(&str, &str, f64, Check)] = &[
         ("a jam", "kind = \"jam\"\nat_s = 2\ndirection = \"inbound\"", 60.0, |t| t.states.jam == [Direction::Inbound]),
-        ("a fire", "kind = \"fire\"\nat_s = 2\nat_m = 25\nplace = \"kerb\"", 20.0, |t| !t.states.fire.is_empty() && !t.states.smoke.is_empty()),
-        ("smoke alone", "kind = \"smoke\"\nat_s = 2\nat_m = 30", 20.0, |t| t.states.fire.is_empty() && !t.states.smoke.is_empty()),
-        ("a flood", "kind = \"flood\"\nat_s = 2\ndepth_cm = 35\nrise_s = 10", 20.0, |t| t.states.water_share > 0.7 && (30.0..=35.0).contains(&t.states.water_depth_cm)),
-        ("a standing car", "kind = \"stopped\"\nat_s = 2\ndirection = \"outbound\"\nclass = \"motorcycle\"", 40.0, |t| t.states.stopped && t.boxes.iter().any(|b| b.stopped && b.class == Class::Motorcycle)),
-        ("a wrong-way rider", "kind = \"wrong_way\"\nat_s = 2\ndirection = \"inbound\"", 6.0, |t| t.states.wrong_way && t.boxes.iter().any(|b| b.wrong_way && b.direction == Some(Direction::Inbound))),
+        ("a fire", "kind = \"fire\"\nat_s = 2\nat_m = 25\nplace = \"kerb\"", 20.0, |t| {
+            !t.states.fire.is_empty() && !t.states.smoke.is_empty()
+        }),
+        ("smoke alone", "kind = \"smoke\"\nat_s = 2\nat_m = 30", 20.0, |t| {
+            t.states.fire.is_empty() && !t.states.smoke.is_empty()
+        }),
+        ("a flood", "kind = \"flood\"\nat_s = 2\ndepth_cm = 35\nrise_s = 10", 20.0, |t| {
+            t.states.water_share > 0.7 && (30.0..=35.0).contains(&t.states.water_depth_cm)
+        }),
+        ("a standing car", "kind = \"stopped\"\nat_s = 2\ndirection = \"outbound\"\nclass = \"motorcycle\"", 40.0, |t| {
+            t.states.stopped && t.boxes.iter().any(|b| b.stopped && b.class == Class::Motorcycle)
+        }),
+        ("a wrong-way rider", "kind = \"wrong_way\"\nat_s = 2\ndirection = \"inbound\"", 6.0, |t| {
+            t.states.wrong_way && t.boxes.iter().any(|b| b.wrong_way && b.direction == Some(Direction::Inbound))
+        }),
     ];
     let models = Models::build();
     for (what, event, at, holds) in table {

@@ -14,7 +14,9 @@ use matpho_sim::{City, Fault, Options, Scenario, VideoJob, film};
 const PATIENCE: Duration = Duration::from_secs(40);
 
 fn small(id: &str, more: &str) -> String {
-    format!("[[camera]]\nid = \"{id}\"\nwidth = 320\nheight = 192\nfps = 10\nkeyframe_s = 0.5\nbitrate_kbps = 400\ntraffic = {{ inbound_per_h = 600, outbound_per_h = 600 }}\n{more}")
+    format!(
+        "[[camera]]\nid = \"{id}\"\nwidth = 320\nheight = 192\nfps = 10\nkeyframe_s = 0.5\nbitrate_kbps = 400\ntraffic = {{ inbound_per_h = 600, outbound_per_h = 600 }}\n{more}"
+    )
 }
 
 fn city(cameras: &str) -> City {
@@ -170,10 +172,12 @@ fn the_network_fails_as_ordered_and_recovers() {
 /// How far the time that a picture carries is from now, seconds; none before the first sender report.
 fn stamp_error_s(url: &str) -> Option<f64> {
     gst::init().expect("GStreamer");
-    let pipeline = gst::parse::launch("rtspsrc name=s latency=0 protocols=tcp add-reference-timestamp-meta=true ! rtph264depay ! appsink name=sink sync=false")
-        .expect("a pipeline")
-        .downcast::<gst::Pipeline>()
-        .expect("a pipeline");
+    let pipeline = gst::parse::launch(
+        "rtspsrc name=s latency=0 protocols=tcp add-reference-timestamp-meta=true ! rtph264depay ! appsink name=sink sync=false",
+    )
+    .expect("a pipeline")
+    .downcast::<gst::Pipeline>()
+    .expect("a pipeline");
     pipeline.by_name("s").expect("the source").set_property("location", url);
     let sink = pipeline.by_name("sink").and_then(|e| e.downcast::<AppSink>().ok()).expect("the sink");
     pipeline.set_state(gst::State::Playing).expect("playing");
@@ -215,7 +219,8 @@ fn faults_are_ordered_and_state_is_told_over_http() {
         s.read_to_string(&mut answer).expect("an answer");
         answer
     };
-    let post = |path: &str, body: &str| ask(&format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
+    let post =
+        |path: &str, body: &str| ask(&format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
     assert!(ask("GET /state HTTP/1.1\r\n\r\n").contains("\"id\":\"a\""));
     assert!(post("/cameras/a/fault", "{\"kind\":\"black\"}").starts_with("HTTP/1.1 200"));
     let end = Instant::now() + PATIENCE;
@@ -232,7 +237,10 @@ fn a_clip_is_served_round_and_round_as_several_cameras() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("street.mp4");
     let scenario = Scenario::parse(&format!("seed = 3\n{}", small("a", "")), Path::new("test.toml")).expect("a scenario");
-    assert_eq!(film(&scenario, &VideoJob { camera: "a".into(), seconds: 1.0, from_s: 0.0, out: out.clone() }).expect("a film"), 10);
+    assert_eq!(
+        film(&scenario, &VideoJob { camera: "a".into(), seconds: 1.0, from_s: 0.0, out: out.clone() }).expect("a film"),
+        10
+    );
     let city = City::serve_clip(&out, 2, &Options::default()).expect("a city");
     for id in ["clip-1", "clip-2"] {
         // Three times the clip's length, without an end or an error between.

@@ -19,18 +19,33 @@ fn each_mistake_is_named() {
         (&format!("{camera}pose = {{ height_m = 99 }}\n"), "camera[0].pose.height_m: must be 2 to 30"),
         (&format!("{camera}codec = \"av1\"\n"), "unknown variant `av1`"),
         (&format!("{camera}look = {{ hour = \"noon\" }}\n"), "expected one of `sunny`, `overcast`, `dusk`, `night`"),
-        (&format!("{camera}traffic = {{ mix = {{ motorcycle = 0, car = 0, truck = 0, bus = 0, bicycle = 0 }} }}\n"), "camera[0].traffic.mix: shares must not be negative"),
-        (&format!("{camera}[[camera.event]]\nkind = \"flood\"\nat_s = 3\ndepth_cm = 500\n"), "camera[0].event[0].depth_cm: must be 1 to 150"),
-        (&format!("{camera}[[camera.event]]\nkind = \"jam\"\nat_s = 9\nuntil_s = 3\ndirection = \"inbound\"\n"), "camera[0].event[0].until_s: must be later than at_s"),
+        (
+            &format!("{camera}traffic = {{ mix = {{ motorcycle = 0, car = 0, truck = 0, bus = 0, bicycle = 0 }} }}\n"),
+            "camera[0].traffic.mix: shares must not be negative",
+        ),
+        (
+            &format!("{camera}[[camera.event]]\nkind = \"flood\"\nat_s = 3\ndepth_cm = 500\n"),
+            "camera[0].event[0].depth_cm: must be 1 to 150",
+        ),
+        (
+            &format!("{camera}[[camera.event]]\nkind = \"jam\"\nat_s = 9\nuntil_s = 3\ndirection = \"inbound\"\n"),
+            "camera[0].event[0].until_s: must be later than at_s",
+        ),
         (&format!("{camera}[[camera.event]]\nkind = \"earthquake\"\nat_s = 3\n"), "unknown variant `earthquake`"),
-        (&format!("{camera}[[camera.event]]\nkind = \"fault\"\nat_s = 3\nfault = {{ kind = \"melt\" }}\n"), "unknown variant `melt`"),
+        (
+            &format!("{camera}[[camera.event]]\nkind = \"fault\"\nat_s = 3\nfault = {{ kind = \"melt\" }}\n"),
+            "unknown variant `melt`",
+        ),
     ];
     for (text, expected) in table {
         let message = match Scenario::parse(text, Path::new("city.toml")) {
             Ok(_) => panic!("taken for right: {text}"),
             Err(e) => e.to_string(),
         };
-        assert!(message.starts_with("scenario city.toml: ") && message.contains(expected), "{text}\n gave: {message}\n not: {expected}");
+        assert!(
+            message.starts_with("scenario city.toml: ") && message.contains(expected),
+            "{text}\n gave: {message}\n not: {expected}"
+        );
     }
 }
 

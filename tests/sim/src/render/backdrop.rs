@@ -150,7 +150,13 @@ impl Backdrop {
                 depth[y * w + x] = (z / n * 100.0).min(65535.0) as u16;
             }
         }
-        Self { width: w, height: h, rgb, depth, mirror: mirror.into_iter().map(|c| c.map(|v| (v * 255.0).clamp(0.0, 255.0) as u8)).collect() }
+        Self {
+            width: w,
+            height: h,
+            rgb,
+            depth,
+            mirror: mirror.into_iter().map(|c| c.map(|v| (v * 255.0).clamp(0.0, 255.0) as u8)).collect(),
+        }
     }
 }
 
@@ -167,7 +173,8 @@ fn ground_colour(street: &Street, light: &Light, p: V3, sunlit: f32, slick: Rgb,
     let lamp = if light.night > 0.0 { lamplight(&street.lamps, p) } else { 0.0 };
     // Houses take part of the sky from the ground at their feet.
     let wall = street.edge(p.x.signum()) + street.pavement_m - p.x.abs();
-    let open = mix(0.62, 1.0, smooth(-0.2, 3.0, wall)) * mix(0.75, 1.0, smooth(-0.4, 0.35, (p.x.abs() - street.edge(p.x.signum())).abs() - 0.1));
+    let open = mix(0.62, 1.0, smooth(-0.2, 3.0, wall))
+        * mix(0.75, 1.0, smooth(-0.4, 0.35, (p.x.abs() - street.edge(p.x.signum())).abs() - 0.1));
     let lit = scale3(light.diffuse(v3(0., 0., 1.), sunlit, lamp), open);
     let dry = mul3(g.albedo, lit);
     if light.wet <= 0.0 {

@@ -66,12 +66,20 @@ fn front(seed: u32, u: f32, v: f32, light: &Light) -> Wall {
     let frame = !(0.235..0.765).contains(&x) || (x - 0.5).abs() < 0.02 || z - low < 0.08 || high - z < 0.08;
     let which = seed ^ (floor as u32).wrapping_mul(771) ^ (col as i32 as u32).wrapping_mul(9173);
     if frame {
-        return Wall { albedo: pick(&[[0.62, 0.61, 0.59], [0.30, 0.22, 0.16], [0.34, 0.36, 0.38]], seed >> 7), glow: [0.0; 3], glass: 0.0 };
+        return Wall {
+            albedo: pick(&[[0.62, 0.61, 0.59], [0.30, 0.22, 0.16], [0.34, 0.36, 0.38]], seed >> 7),
+            glow: [0.0; 3],
+            glass: 0.0,
+        };
     }
     let bars = rnd(seed ^ 13) < 0.4 && ((z * 7.0).fract() < 0.14 || (x * 9.0).fract() < 0.1);
     let lit = rnd(which) < 0.22 && night > 0.3;
     let curtain = rnd(which ^ 3) < 0.45;
-    let inside = if curtain { scale3(pick(super::models::CLOTHS, which), 0.5 + 0.2 * noise(x * 40.0, z, which)) } else { [0.09, 0.10, 0.11] };
+    let inside = if curtain {
+        scale3(pick(super::models::CLOTHS, which), 0.5 + 0.2 * noise(x * 40.0, z, which))
+    } else {
+        [0.09, 0.10, 0.11]
+    };
     let albedo = if bars { [0.40, 0.40, 0.40] } else { inside };
     let warm = if rnd(which ^ 8) < 0.5 { [0.62, 0.50, 0.30] } else { [0.50, 0.56, 0.60] };
     let glow = if lit && !bars { scale3(warm, night * (0.5 + 0.5 * noise(x * 6.0, z * 2.0, which))) } else { [0.0; 3] };
@@ -82,7 +90,11 @@ fn shop(seed: u32, u: f32, v: f32, night: f32) -> Wall {
     let open = rnd(seed ^ 21) < if night > 0.8 { 0.5 } else { 0.72 };
     let pier = u < 0.28 || v > 2.75;
     if pier {
-        return Wall { albedo: stained(mix3(pick(WALLS, seed >> 3), [0.5, 0.5, 0.5], 0.3), u, v, seed), glow: [0.0; 3], glass: 0.0 };
+        return Wall {
+            albedo: stained(mix3(pick(WALLS, seed >> 3), [0.5, 0.5, 0.5], 0.3), u, v, seed),
+            glow: [0.0; 3],
+            glass: 0.0,
+        };
     }
     if !open {
         // A roller shutter.
@@ -110,7 +122,11 @@ fn shop(seed: u32, u: f32, v: f32, night: f32) -> Wall {
 
 fn sign(seed: u32, u: f32, v: f32, light: &Light) -> Wall {
     let ground = pick(SIGNS, seed);
-    let ink = if ground[0] + ground[1] + ground[2] > 1.5 { pick(&[[0.55, 0.10, 0.10], [0.08, 0.16, 0.42]], seed >> 4) } else { [0.78, 0.77, 0.68] };
+    let ink = if ground[0] + ground[1] + ground[2] > 1.5 {
+        pick(&[[0.55, 0.10, 0.10], [0.08, 0.16, 0.42]], seed >> 4)
+    } else {
+        [0.78, 0.77, 0.68]
+    };
     // Lettering: strokes on a grid, two lines, some letters missing.
     let size = 0.26 + 0.12 * rnd(seed ^ 3);
     let line = (v / size).floor();
@@ -132,5 +148,9 @@ fn far(seed: u32, u: f32, v: f32, light: &Light) -> Wall {
     let window = (0.25..0.75).contains(&(u / 2.4 - col)) && (0.3..0.75).contains(&(v / 3.2 - row));
     let which = seed ^ (col as i32 as u32).wrapping_mul(271) ^ (row as i32 as u32).wrapping_mul(6151);
     let lit = window && light.night > 0.3 && rnd(which) < 0.3;
-    Wall { albedo: if window { scale3(base, 0.45) } else { base }, glow: if lit { scale3([0.6, 0.52, 0.36], light.night) } else { [0.0; 3] }, glass: 0.0 }
+    Wall {
+        albedo: if window { scale3(base, 0.45) } else { base },
+        glow: if lit { scale3([0.6, 0.52, 0.36], light.night) } else { [0.0; 3] },
+        glass: 0.0,
+    }
 }

@@ -75,20 +75,34 @@ impl Puffs {
             let old = age / LIFE_S as f32;
             let sway = |o: u32| (noise(age * 0.35 + rnd(s ^ o) * 9.0, 0.3, b.seed ^ o) - 0.5) * age * 0.5;
             let rise = 0.9 * b.flame_m * 0.6 + 1.55 * age * (1.0 - 0.25 * old) + 0.4;
-            let at = b.at + v3((rnd(s ^ 1) - 0.5) * b.width_m * 0.7, (rnd(s ^ 2) - 0.5) * b.width_m * 0.4, rise) + self.wind * (age * 0.75) - v3(b.at.x.signum() * (0.4 + 0.3 * age).min(3.6), 0.0, 0.0) + v3(sway(3), sway(4), 0.0);
+            let at = b.at
+                + v3((rnd(s ^ 1) - 0.5) * b.width_m * 0.7, (rnd(s ^ 2) - 0.5) * b.width_m * 0.4, rise)
+                + self.wind * (age * 0.75)
+                - v3(b.at.x.signum() * (0.4 + 0.3 * age).min(3.6), 0.0, 0.0)
+                + v3(sway(3), sway(4), 0.0);
             let r = size * (0.6 + 0.42 * age.powf(0.85)) * (0.8 + 0.4 * rnd(s ^ 5));
             let strength = (b.since_s as f32 / 6.0).clamp(0.25, 1.0) * b.smoke;
             let alpha = 0.88 * strength * young * (1.0 - old).powf(0.9);
             if let Some(bounds) = self.puff(canvas, view, light, at, r, (alpha, old, s)) {
                 if alpha > 0.07 {
-                    seen = Some(seen.map_or(bounds, |o: Bounds| [o[0].min(bounds[0]), o[1].min(bounds[1]), o[2].max(bounds[2]), o[3].max(bounds[3])]));
+                    seen = Some(seen.map_or(bounds, |o: Bounds| {
+                        [o[0].min(bounds[0]), o[1].min(bounds[1]), o[2].max(bounds[2]), o[3].max(bounds[3])]
+                    }));
                 }
             }
         }
         seen
     }
 
-    fn puff(&self, canvas: &mut Canvas, view: &View, light: &Light, at: V3, r: f32, (alpha, old, s): (f32, f32, u32)) -> Option<Bounds> {
+    fn puff(
+        &self,
+        canvas: &mut Canvas,
+        view: &View,
+        light: &Light,
+        at: V3,
+        r: f32,
+        (alpha, old, s): (f32, f32, u32),
+    ) -> Option<Bounds> {
         let (u, v, z) = view.project(at);
         if z < 2.0 {
             return None;
@@ -126,7 +140,8 @@ impl Puffs {
                 canvas.over(i, lit.map(|c| (c * b * 255.0) as i32), (a256 * f32::from(a) / 255.0) as i32);
             }
         }
-        Some([(u - rp * 0.62).max(0.0), (v - rp * 0.62).max(0.0), (u + rp * 0.62).min(w), (v + rp * 0.62).min(h)]).filter(|b| b[2] > b[0] && b[3] > b[1])
+        Some([(u - rp * 0.62).max(0.0), (v - rp * 0.62).max(0.0), (u + rp * 0.62).min(w), (v + rp * 0.62).min(h)])
+            .filter(|b| b[2] > b[0] && b[3] > b[1])
     }
 }
 
@@ -142,7 +157,14 @@ pub(crate) fn flames(canvas: &mut Canvas, view: &View, light: &Light, b: &Blaze,
     let px = view.focal / z;
     let t = t as f32;
     let flicker = 0.85 + 0.3 * noise(t * 7.0, 0.0, b.seed);
-    glow(canvas, view, (u, v - 0.4 * b.flame_m * px), b.flame_m * px * 2.6, [1.0, 0.48, 0.14], (0.10 + 0.30 * light.night) * flicker);
+    glow(
+        canvas,
+        view,
+        (u, v - 0.4 * b.flame_m * px),
+        b.flame_m * px * 2.6,
+        [1.0, 0.48, 0.14],
+        (0.10 + 0.30 * light.night) * flicker,
+    );
     let half = b.width_m * 0.5 * px;
     let tall = b.flame_m * px * 1.25;
     let (x0, x1) = ((u - half * 1.5).max(0.0) as usize, (u + half * 1.5).clamp(0.0, view.width as f32) as usize);
@@ -184,7 +206,9 @@ pub(crate) fn flames(canvas: &mut Canvas, view: &View, light: &Light, b: &Blaze,
             canvas.over(i, c.map(|c| (c * 255.0) as i32), (alpha * 256.0) as i32);
             if alpha > 0.4 {
                 let (fx, fy) = (x as f32, y as f32);
-                seen = Some(seen.map_or([fx, fy, fx + 1.0, fy + 1.0], |o: Bounds| [o[0].min(fx), o[1].min(fy), o[2].max(fx + 1.0), o[3].max(fy + 1.0)]));
+                seen = Some(seen.map_or([fx, fy, fx + 1.0, fy + 1.0], |o: Bounds| {
+                    [o[0].min(fx), o[1].min(fy), o[2].max(fx + 1.0), o[3].max(fy + 1.0)]
+                }));
             }
         }
     }

@@ -19,7 +19,13 @@ impl Street {
         let side = if x < 0.0 { -1.0 } else { 1.0 };
         let edge = self.edge(side);
         let off = x.abs();
-        if off <= edge { self.asphalt(x, y, side, edge) } else if off < edge + self.pavement_m { self.pavement(x, y) } else { self.yard(x, y) }
+        if off <= edge {
+            self.asphalt(x, y, side, edge)
+        } else if off < edge + self.pavement_m {
+            self.pavement(x, y)
+        } else {
+            self.yard(x, y)
+        }
     }
 
     fn asphalt(&self, x: f32, y: f32, side: f32, edge: f32) -> Ground {
@@ -123,7 +129,11 @@ impl Street {
     fn yard(&self, x: f32, y: f32) -> Ground {
         let s = self.seed;
         let n = fbm(x * 0.3, y * 0.3, 4, s ^ 99);
-        let c = if rnd(s ^ 98) < 0.5 { mix3([0.40, 0.37, 0.31], [0.28, 0.34, 0.20], smooth(0.4, 0.6, n)) } else { scale3([0.48, 0.47, 0.45], 0.8 + 0.4 * n) };
+        let c = if rnd(s ^ 98) < 0.5 {
+            mix3([0.40, 0.37, 0.31], [0.28, 0.34, 0.20], smooth(0.4, 0.6, n))
+        } else {
+            scale3([0.48, 0.47, 0.45], 0.8 + 0.4 * n)
+        };
         Ground { albedo: c, hollow: n }
     }
 }

@@ -24,7 +24,13 @@ pub(crate) fn lights(canvas: &mut Canvas, view: &View, light: &Light, model: &Mo
     for q in &model.head {
         let at = world(*q);
         if facing > 0.0 {
-            lamp(canvas, view, light, at, ([1.0, 0.97, 0.88], on * (0.35 + 0.65 * facing), if model.head.len() == 1 { 0.8 } else { 1.0 }));
+            lamp(
+                canvas,
+                view,
+                light,
+                at,
+                ([1.0, 0.97, 0.88], on * (0.35 + 0.65 * facing), if model.head.len() == 1 { 0.8 } else { 1.0 }),
+            );
         }
     }
     for q in &model.tail {
@@ -101,7 +107,8 @@ fn beam(canvas: &mut Canvas, view: &View, light: &Light, p: &Placed, ahead: V3, 
         if !depth.is_finite() {
             continue;
         }
-        let world_y = view.eye.y + depth * (view.forward.y + view.up.y * (view.height as f32 / 2.0 - y as f32 - 0.5) / view.focal);
+        let world_y =
+            view.eye.y + depth * (view.forward.y + view.up.y * (view.height as f32 / 2.0 - y as f32 - 0.5) / view.focal);
         let along = (world_y - p.y) * ahead.y - nose;
         if !(0.0..reach).contains(&along) {
             continue;

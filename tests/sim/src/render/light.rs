@@ -151,7 +151,10 @@ impl Light {
             Mat::Glass => {
                 let f = fresnel(0.10);
                 let inside = scale3(light, 0.11);
-                Shade { rgb: add3(add3(inside, scale3(self.mirror(reflected), f * 0.9)), scale3(glint(120), 1.2)), ..Shade::default() }
+                Shade {
+                    rgb: add3(add3(inside, scale3(self.mirror(reflected), f * 0.9)), scale3(glint(120), 1.2)),
+                    ..Shade::default()
+                }
             }
             Mat::Solid(c, gloss) => {
                 let f = fresnel(0.03 + 0.25 * gloss) * gloss * ao;

@@ -157,7 +157,8 @@ impl Mesh {
         for k in 0..RINGS {
             for i in 0..SIDES {
                 let j = (i + 1) % SIDES;
-                let (a, b, d, e) = (base + k * SIDES + i, base + k * SIDES + j, base + (k + 1) * SIDES + j, base + (k + 1) * SIDES + i);
+                let (a, b, d, e) =
+                    (base + k * SIDES + i, base + k * SIDES + j, base + (k + 1) * SIDES + j, base + (k + 1) * SIDES + i);
                 self.tris.push(Tri { v: [a, b, d], mat, closed: false });
                 self.tris.push(Tri { v: [a, d, e], mat, closed: false });
             }
@@ -172,7 +173,14 @@ impl Mesh {
         let (axis, side, other) = (v3(1., 0., 0.), v3(0., 1., 0.), v3(0., 0., 1.));
         let w = axis * (width / 2.0);
         self.rings(
-            &[(c - w, radius * 0.6, -1.0), (c - w, radius * 0.95, -0.5), (c - w * 0.7, radius, 0.0), (c + w * 0.7, radius, 0.0), (c + w, radius * 0.95, 0.5), (c + w, radius * 0.6, 1.0)],
+            &[
+                (c - w, radius * 0.6, -1.0),
+                (c - w, radius * 0.95, -0.5),
+                (c - w * 0.7, radius, 0.0),
+                (c + w * 0.7, radius, 0.0),
+                (c + w, radius * 0.95, 0.5),
+                (c + w, radius * 0.6, 1.0),
+            ],
             (axis, side, other),
             SIDES,
             tyre,

@@ -3,15 +3,15 @@
 pub(crate) mod backdrop;
 pub(crate) mod canvas;
 pub(crate) mod facade;
+pub(crate) mod fire;
 mod ground;
+pub(crate) mod lamps;
 pub(crate) mod light;
 pub(crate) mod mesh;
 pub(crate) mod models;
 pub(crate) mod raster;
+pub(crate) mod sensor;
 pub(crate) mod sprite;
 pub(crate) mod street;
 pub(crate) mod view;
-pub(crate) mod fire;
-pub(crate) mod lamps;
-pub(crate) mod sensor;
 pub(crate) mod water;

@@ -57,7 +57,8 @@ impl Samples {
                 if z >= self.depth[i] {
                     return;
                 }
-                let blend = |f: fn(V3) -> f32, k: fn(&super::mesh::Vert) -> V3| f(k(v[0])) * b[0] + f(k(v[1])) * b[1] + f(k(v[2])) * b[2];
+                let blend =
+                    |f: fn(V3) -> f32, k: fn(&super::mesh::Vert) -> V3| f(k(v[0])) * b[0] + f(k(v[1])) * b[1] + f(k(v[2])) * b[2];
                 let vec = |k: fn(&super::mesh::Vert) -> V3| v3(blend(|q| q.x, k), blend(|q| q.y, k), blend(|q| q.z, k));
                 let uv = [0, 1].map(|c| v[0].uv[c] * b[0] + v[1].uv[c] * b[1] + v[2].uv[c] * b[2]);
                 let point = Point { pos: vec(|q| q.pos), normal: vec(|q| q.normal).unit(), uv, mat: t.mat, depth: z };
@@ -69,7 +70,12 @@ impl Samples {
 }
 
 /// Marks the samples a mesh covers when flattened by `place`: a shadow.
-pub(crate) fn cover(mask: &mut [f32], (x0, y0, w, h): (i32, i32, usize, usize), mesh: &Mesh, project: impl Fn(V3) -> (f32, f32, f32)) {
+pub(crate) fn cover(
+    mask: &mut [f32],
+    (x0, y0, w, h): (i32, i32, usize, usize),
+    mesh: &Mesh,
+    project: impl Fn(V3) -> (f32, f32, f32),
+) {
     let at: Vec<(f32, f32, f32)> = mesh
         .verts
         .iter()

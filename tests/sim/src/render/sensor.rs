@@ -14,7 +14,8 @@ impl Sensor {
     /// `strength` is the standard deviation in luma steps.
     pub fn new(seed: u32, strength: f32) -> Self {
         let mut d = Dice::new(seed ^ 0x5e45);
-        let noise = (0..TABLE).map(|_| ((d.unit() + d.unit() + d.unit() + d.unit() - 2.0) * strength * 1.73).round() as i8).collect();
+        let noise =
+            (0..TABLE).map(|_| ((d.unit() + d.unit() + d.unit() + d.unit() - 2.0) * strength * 1.73).round() as i8).collect();
         Self { noise }
     }
     pub fn noise(&self, luma: &mut [u8], width: usize, frame: u64) {

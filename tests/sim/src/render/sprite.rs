@@ -246,7 +246,8 @@ fn render(view: &View, light: &Light, model: &Model, at: V3, heading: f32) -> Sp
     // Bounds in the picture: the box's corners, and where their shadows fall.
     let (mut x0, mut y0, mut x1, mut y1) = (f32::MAX, f32::MAX, f32::MIN, f32::MIN);
     for i in 0..8 {
-        let c = v3(if i & 1 == 0 { lo.x } else { hi.x }, if i & 2 == 0 { lo.y } else { hi.y }, if i & 4 == 0 { 0.0 } else { hi.z });
+        let c =
+            v3(if i & 1 == 0 { lo.x } else { hi.x }, if i & 2 == 0 { lo.y } else { hi.y }, if i & 4 == 0 { 0.0 } else { hi.z });
         for q in [place(c), flat(place(c), sun), flat(place(c), sun) * 1.0 + v3(0.15 * c.x.signum(), 0.0, 0.0)] {
             let (u, v, z) = view.project(q);
             if z < 0.7 {
@@ -262,7 +263,18 @@ fn render(view: &View, light: &Light, model: &Model, at: V3, heading: f32) -> Sp
     let right = (x1 + margin).ceil().min(view.width as f32 + 60.0);
     let bottom = (y1 + margin).ceil().min(view.height as f32 + 60.0);
     if right <= left || bottom <= top {
-        return Sprite { left: 0.0, top: 0.0, w: 0, h: 0, px: Vec::new(), spans: Vec::new(), body: [0.0; 4], mass: 0.0, depth, used: 0 };
+        return Sprite {
+            left: 0.0,
+            top: 0.0,
+            w: 0,
+            h: 0,
+            px: Vec::new(),
+            spans: Vec::new(),
+            body: [0.0; 4],
+            mass: 0.0,
+            depth,
+            used: 0,
+        };
     }
     let (w, h) = ((right - left) as usize, (bottom - top) as usize);
     let ss = if w * h < 1200 { 3 } else { 2 };
@@ -282,12 +294,22 @@ fn render(view: &View, light: &Light, model: &Model, at: V3, heading: f32) -> Sp
     // Shadows are soft: one sample a pixel will do.
     let area = (left as i32, top as i32, w, h);
     let mut contact = vec![0.0; w * h];
-    cover(&mut contact, area, &model.mesh, |p| view.project({ let q = place(v3(p.x * 1.02, p.y * 1.02, p.z)); v3(q.x, q.y, 0.0) }));
+    cover(&mut contact, area, &model.mesh, |p| {
+        view.project({
+            let q = place(v3(p.x * 1.02, p.y * 1.02, p.z));
+            v3(q.x, q.y, 0.0)
+        })
+    });
     let px_per_m = view.focal / depth;
     blur(&mut contact, w, h, (px_per_m * 0.16, px_per_m * 0.16 * (-view.fall(av)).clamp(0.1, 1.0)));
     let mut cast = vec![0.0; if light.sun_rgb[0] > 0.05 { w * h } else { 0 }];
     if !cast.is_empty() {
-        cover(&mut cast, area, &model.mesh, |p| view.project({ let q = flat(place(p), sun); v3(q.x, q.y, 0.0) }));
+        cover(&mut cast, area, &model.mesh, |p| {
+            view.project({
+                let q = flat(place(p), sun);
+                v3(q.x, q.y, 0.0)
+            })
+        });
         blur(&mut cast, w, h, (px_per_m * 0.04, px_per_m * 0.02));
     }
     let sun_share = light.sun_rgb[1] / (light.sun_rgb[1] + light.sky_rgb[1]) * 0.95;
@@ -321,7 +343,17 @@ fn render(view: &View, light: &Light, model: &Model, at: V3, heading: f32) -> Sp
             }
             let byte = |v: f32, full: f32| (v / n * full + 0.5) as u8;
             let depth_cm = if covered > 0.0 { ((z / covered - depth) * 100.0).clamp(-32000.0, 32000.0) as i16 } else { SHADOW };
-            px[i] = Px::new([byte(c[0], 255.0), byte(c[1], 255.0), byte(c[2], 255.0), byte(covered + shadow, 255.0), byte(c[3], 127.5), byte(c[4], 127.5)], depth_cm);
+            px[i] = Px::new(
+                [
+                    byte(c[0], 255.0),
+                    byte(c[1], 255.0),
+                    byte(c[2], 255.0),
+                    byte(covered + shadow, 255.0),
+                    byte(c[3], 127.5),
+                    byte(c[4], 127.5),
+                ],
+                depth_cm,
+            );
             if covered / n > 0.3 {
                 let (fx, fy) = (x as f32, y as f32);
                 body = [body[0].min(fx), body[1].min(fy), body[2].max(fx + 1.0), body[3].max(fy + 1.0)];

@@ -23,11 +23,28 @@ pub(crate) struct Street {
 }
 
 pub(crate) const WALLS: &[Rgb] = &[
-    [0.72, 0.69, 0.60], [0.74, 0.73, 0.70], [0.66, 0.62, 0.52], [0.58, 0.63, 0.62], [0.70, 0.64, 0.42], [0.62, 0.66, 0.56], [0.55, 0.56, 0.57], [0.70, 0.60, 0.54],
-    [0.52, 0.60, 0.66], [0.76, 0.75, 0.72], [0.48, 0.47, 0.45], [0.64, 0.58, 0.50],
+    [0.72, 0.69, 0.60],
+    [0.74, 0.73, 0.70],
+    [0.66, 0.62, 0.52],
+    [0.58, 0.63, 0.62],
+    [0.70, 0.64, 0.42],
+    [0.62, 0.66, 0.56],
+    [0.55, 0.56, 0.57],
+    [0.70, 0.60, 0.54],
+    [0.52, 0.60, 0.66],
+    [0.76, 0.75, 0.72],
+    [0.48, 0.47, 0.45],
+    [0.64, 0.58, 0.50],
 ];
 pub(crate) const SIGNS: &[Rgb] = &[
-    [0.62, 0.12, 0.12], [0.10, 0.24, 0.50], [0.10, 0.40, 0.24], [0.72, 0.58, 0.12], [0.74, 0.74, 0.72], [0.50, 0.14, 0.36], [0.12, 0.12, 0.14], [0.66, 0.34, 0.10],
+    [0.62, 0.12, 0.12],
+    [0.10, 0.24, 0.50],
+    [0.10, 0.40, 0.24],
+    [0.72, 0.58, 0.12],
+    [0.74, 0.74, 0.72],
+    [0.50, 0.14, 0.36],
+    [0.12, 0.12, 0.14],
+    [0.66, 0.34, 0.10],
 ];
 
 impl Street {
@@ -112,13 +129,31 @@ impl Street {
         if d.chance(0.62) {
             let z = d.range(2.6, 3.1);
             let deep = d.range(1.0, 2.2).min(self.pavement_m - 0.5);
-            let c = d.pick(&[[0.20, 0.40, 0.30], [0.22, 0.34, 0.52], [0.55, 0.22, 0.18], [0.50, 0.52, 0.54], [0.60, 0.52, 0.34], [0.44, 0.46, 0.48]]);
+            let c = d.pick(&[
+                [0.20, 0.40, 0.30],
+                [0.22, 0.34, 0.52],
+                [0.55, 0.22, 0.18],
+                [0.50, 0.52, 0.54],
+                [0.60, 0.52, 0.34],
+                [0.44, 0.46, 0.48],
+            ]);
             let stripes = if d.chance(0.5) { 7 } else { 1 };
             for i in 0..stripes {
                 let (a, b) = (y + width * i as f32 / stripes as f32, y + width * (i + 1) as f32 / stripes as f32);
                 let c = if i % 2 == 1 { [0.72, 0.72, 0.70] } else { c };
-                m.quad([v3(x, a, z + 0.5), v3(x, b, z + 0.5), v3(x + out * deep, b, z), v3(x + out * deep, a, z)], Mat::Solid(c, 0.02));
-                m.quad([v3(x + out * deep, a, z), v3(x + out * deep, b, z), v3(x + out * deep, b, z - 0.22), v3(x + out * deep, a, z - 0.22)], Mat::Solid(c, 0.02));
+                m.quad(
+                    [v3(x, a, z + 0.5), v3(x, b, z + 0.5), v3(x + out * deep, b, z), v3(x + out * deep, a, z)],
+                    Mat::Solid(c, 0.02),
+                );
+                m.quad(
+                    [
+                        v3(x + out * deep, a, z),
+                        v3(x + out * deep, b, z),
+                        v3(x + out * deep, b, z - 0.22),
+                        v3(x + out * deep, a, z - 0.22),
+                    ],
+                    Mat::Solid(c, 0.02),
+                );
             }
         }
         // Sign board, and sometimes a tall one hung out over the pavement.
@@ -135,7 +170,11 @@ impl Street {
                 [v3(px, a, z), v3(px, b, z), v3(px, b, z + tall), v3(px, a, z + tall)]
             };
             m.quad_uv(q, [wide, tall], Mat::Facade((s & 0x3fff_ffff) | 1 << 30));
-            m.cuboid(v3((px + x) / 2.0, mid, z + tall / 2.0), v3((px - x).abs() - 0.02, wide, tall), Mat::Solid([0.30, 0.30, 0.31], 0.1));
+            m.cuboid(
+                v3((px + x) / 2.0, mid, z + tall / 2.0),
+                v3((px - x).abs() - 0.02, wide, tall),
+                Mat::Solid([0.30, 0.30, 0.31], 0.1),
+            );
         }
         if d.chance(0.4) {
             let (w, z0) = (d.range(0.7, 1.1), ground + 0.3);
@@ -168,7 +207,13 @@ impl Street {
             let near = y - view.eye.y;
             if d.chance(0.78) {
                 let s = d.range(0.75, 1.25);
-                let leaves = if near < 30.0 { 3000 } else if near < 70.0 { 1100 } else { 260 };
+                let leaves = if near < 30.0 {
+                    3000
+                } else if near < 70.0 {
+                    1100
+                } else {
+                    260
+                };
                 self.tree(v3(x, y, 0.0), s, leaves, d);
             }
             y += spacing * d.range(0.7, 1.3);
@@ -270,7 +315,11 @@ impl Street {
             let mut i = 0;
             while y < FAR_M {
                 let c = 0.52 - 0.05 * ((i % 3) as f32);
-                self.mesh.cuboid(v3(e + side * 0.12, y + 0.99, 0.07), v3(0.24, 1.97, 0.14), Mat::Solid([c, c * 0.99, c * 0.96], 0.0));
+                self.mesh.cuboid(
+                    v3(e + side * 0.12, y + 0.99, 0.07),
+                    v3(0.24, 1.97, 0.14),
+                    Mat::Solid([c, c * 0.99, c * 0.96], 0.0),
+                );
                 y += 2.0;
                 i += 1;
             }

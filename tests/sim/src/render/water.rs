@@ -48,7 +48,10 @@ impl Flood {
                 let f = |a: f32, b: f32| noise(a, b, 4711) + 0.5 * noise(a * 2.3, b * 2.3, 17);
                 let k = 32.0;
                 let (s, t) = (x / k, y / k);
-                let v = f(x, y) * (1. - s) * (1. - t) + f(x - k, y) * s * (1. - t) + f(x, y - k) * (1. - s) * t + f(x - k, y - k) * s * t;
+                let v = f(x, y) * (1. - s) * (1. - t)
+                    + f(x - k, y) * s * (1. - t)
+                    + f(x, y - k) * (1. - s) * t
+                    + f(x - k, y - k) * s * t;
                 ((v - 0.75) * 160.0).clamp(-127.0, 127.0) as i8
             })
             .collect();
@@ -56,7 +59,15 @@ impl Flood {
     }
 
     /// Lays water of `depth_m` over the picture at time `t`; marks its pixels in `mask` and returns the share of the carriageway it covers.
-    pub fn draw(&self, canvas: &mut Canvas, view: &View, light: &Light, depth_m: f32, t: f64, mut mask: Option<&mut Vec<u8>>) -> f32 {
+    pub fn draw(
+        &self,
+        canvas: &mut Canvas,
+        view: &View,
+        light: &Light,
+        depth_m: f32,
+        t: f64,
+        mut mask: Option<&mut Vec<u8>>,
+    ) -> f32 {
         let (w, h) = (view.width, view.height);
         if let Some(m) = mask.as_deref_mut() {
             m.clear();
@@ -116,7 +127,11 @@ impl Flood {
                 let sx = (x as i32 + ((b as f32) * sway * 0.3) as i32).clamp(0, w as i32 - 1) as usize;
                 // A ripple may show what is mirrored below the foot seen last: no row lies under the last one.
                 let above = (2 * foot[sx]).saturating_sub(sy).min(h - 1);
-                let m = if foot[sx] > 0 && above > 0 && canvas.who[above * w + sx] != NO_ONE { canvas.rgb[above * w + sx] } else { source.mirror[sy * w + sx] };
+                let m = if foot[sx] > 0 && above > 0 && canvas.who[above * w + sx] != NO_ONE {
+                    canvas.rgb[above * w + sx]
+                } else {
+                    source.mirror[sy * w + sx]
+                };
                 // Near the shore the road shows through.
                 let clear = (over / 5.0).min(1.0);
                 let f = ((fresnel + n as f32 * 0.0011) * 256.0).clamp(8.0, 230.0) as i32;

@@ -29,7 +29,11 @@ use crate::truth::Truth;
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum CityError {
     #[error("cannot listen on {address}; is another program there?")]
-    Listen { address: SocketAddr, #[source] source: std::io::Error },
+    Listen {
+        address: SocketAddr,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("cannot start GStreamer")]
     GStreamer(#[source] glib::Error),
     #[error("cannot serve camera {camera}: {what}")]
@@ -37,7 +41,11 @@ pub enum CityError {
     #[error("clip {}: {what}", path.display())]
     Clip { path: PathBuf, what: String },
     #[error("cannot write the truth to {}", path.display())]
-    Truth { path: PathBuf, #[source] source: std::io::Error },
+    Truth {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("no camera '{0}'")]
     NoCamera(String),
 }
@@ -214,7 +222,15 @@ impl City {
         let context = glib::MainContext::new();
         let main = glib::MainLoop::new(Some(&context), false);
         let stop = Arc::new(AtomicBool::new(false));
-        let mut city = Self { cameras: Vec::new(), shots: Vec::new(), stop: stop.clone(), threads: Vec::new(), main: main.clone(), rtsp, control: control.as_ref().map(|c| c.1) };
+        let mut city = Self {
+            cameras: Vec::new(),
+            shots: Vec::new(),
+            stop: stop.clone(),
+            threads: Vec::new(),
+            main: main.clone(),
+            rtsp,
+            control: control.as_ref().map(|c| c.1),
+        };
         let begin = Instant::now();
         for (index, plan) in plans.into_iter().enumerate() {
             let spec = plan.spec;
@@ -270,7 +286,10 @@ impl City {
     }
 
     fn spawn(&mut self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), CityError> {
-        let handle = thread::Builder::new().name(name.into()).spawn(work).map_err(|e| CityError::Serve { camera: name.into(), what: e.to_string() })?;
+        let handle = thread::Builder::new()
+            .name(name.into())
+            .spawn(work)
+            .map_err(|e| CityError::Serve { camera: name.into(), what: e.to_string() })?;
         self.threads.push(handle);
         Ok(())
     }
@@ -310,7 +329,8 @@ impl Drop for City {
         self.main.quit();
         // A listener wakes up only for a caller.
         for address in [Some(self.rtsp), self.control].into_iter().flatten() {
-            let address = if address.ip().is_unspecified() { SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())) } else { address };
+            let address =
+                if address.ip().is_unspecified() { SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())) } else { address };
             drop(TcpStream::connect_timeout(&address, Duration::from_millis(200)));
         }
         for t in self.threads.drain(..) {

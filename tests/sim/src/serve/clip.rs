@@ -48,7 +48,8 @@ impl Clip {
 fn read(path: &Path, transcode: bool) -> Result<Clip, String> {
     let e = |e: &dyn std::fmt::Display| e.to_string();
     let pipeline = gst::Pipeline::new();
-    let make = |name: &str| gst::ElementFactory::make(name).build().map_err(|_| format!("the GStreamer element '{name}' is missing"));
+    let make =
+        |name: &str| gst::ElementFactory::make(name).build().map_err(|_| format!("the GStreamer element '{name}' is missing"));
     let source = make("filesrc")?;
     source.set_property("location", path.to_string_lossy().as_ref());
     let open = make(if transcode { "decodebin" } else { "parsebin" })?;

@@ -19,7 +19,10 @@ pub(super) fn serve(listener: &TcpListener, cameras: &[Arc<Shared>], stop: &Atom
         }
         let Ok(mut stream) = stream else { continue };
         if let Some((status, body)) = answer(&stream, cameras) {
-            let head = format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            let head = format!(
+                "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                body.len()
+            );
             drop(stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())));
         }
     }
@@ -53,7 +56,9 @@ fn route(method: &str, path: &str, body: &[u8], cameras: &[Arc<Shared>]) -> (&'s
     let problem = |what: &str| serde_json::json!({ "error": what }).to_string();
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     match (method, parts.as_slice()) {
-        ("GET", ["state"]) => ("200 OK", serde_json::json!({ "cameras": cameras.iter().map(|c| c.state()).collect::<Vec<_>>() }).to_string()),
+        ("GET", ["state"]) => {
+            ("200 OK", serde_json::json!({ "cameras": cameras.iter().map(|c| c.state()).collect::<Vec<_>>() }).to_string())
+        }
         ("POST", ["cameras", id, "fault"]) => {
             let Some(camera) = cameras.iter().find(|c| c.id == *id) else {
                 return ("404 Not Found", problem(&format!("no camera '{id}'")));

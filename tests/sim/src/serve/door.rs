@@ -78,7 +78,10 @@ fn connection(mut client: TcpStream, doors: &[Arc<Door>], stop: &Arc<AtomicBool>
     let head = request_head(&mut client)?;
     let text = String::from_utf8_lossy(&head);
     let Some(door) = camera_of(&text).and_then(|c| doors.iter().find(|d| d.camera == c)) else {
-        let sequence = text.lines().find_map(|l| l.to_ascii_lowercase().strip_prefix("cseq:").map(|v| v.trim().to_owned())).unwrap_or_else(|| "0".into());
+        let sequence = text
+            .lines()
+            .find_map(|l| l.to_ascii_lowercase().strip_prefix("cseq:").map(|v| v.trim().to_owned()))
+            .unwrap_or_else(|| "0".into());
         return client.write_all(format!("RTSP/1.0 404 Not Found\r\nCSeq: {sequence}\r\n\r\n").as_bytes());
     };
     let epoch = door.epoch.load(Ordering::Relaxed);
@@ -123,7 +126,8 @@ fn relay(mut from: TcpStream, mut to: TcpStream, door: &Door, epoch: u8, stop: &
                         break;
                     }
                 }
-                Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted) => {}
+                Err(e)
+                    if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted) => {}
                 Err(_) => break,
             }
         }

@@ -6,9 +6,9 @@ use gstreamer as gst;
 use gstreamer::glib;
 use gstreamer::prelude::*;
 use gstreamer_app::AppSrc;
+use gstreamer_rtsp::RTSPAuthMethod;
 use gstreamer_rtsp_server::prelude::*;
 use gstreamer_rtsp_server::{RTSPAuth, RTSPMedia, RTSPMediaFactory, RTSPServer, RTSPToken};
-use gstreamer_rtsp::RTSPAuthMethod;
 use parking_lot::Mutex;
 
 use super::city::CityError;
@@ -46,9 +46,12 @@ pub(super) struct Server {
 }
 
 fn launch(stream: &Stream<'_>) -> String {
-    let source = "appsrc name=source is-live=true format=time min-latency=0 block=false max-bytes=0 max-buffers=8 leaky-type=downstream";
+    let source =
+        "appsrc name=source is-live=true format=time min-latency=0 block=false max-bytes=0 max-buffers=8 leaky-type=downstream";
     match stream {
-        Stream::Coded(_) => format!("( {source} ! h264parse config-interval=-1 ! rtph264pay name=pay0 pt=96 config-interval=-1 )"),
+        Stream::Coded(_) => {
+            format!("( {source} ! h264parse config-interval=-1 ! rtph264pay name=pay0 pt=96 config-interval=-1 )")
+        }
         Stream::Raw(c) => {
             let key = (c.keyframe_s * f64::from(c.fps)).round().max(1.0) as u32;
             let rate = c.bitrate_kbps;
@@ -71,13 +74,21 @@ fn launch(stream: &Stream<'_>) -> String {
 
 impl Server {
     /// Starts a server for `camera` on a free port of this machine, run by `context`.
-    pub fn start(camera: &str, stream: &Stream<'_>, login: Option<&Login>, tap: &Tap, context: &glib::MainContext) -> Result<(Self, u16), CityError> {
+    pub fn start(
+        camera: &str,
+        stream: &Stream<'_>,
+        login: Option<&Login>,
+        tap: &Tap,
+        context: &glib::MainContext,
+    ) -> Result<(Self, u16), CityError> {
         let failed = |what: &str| CityError::Serve { camera: camera.into(), what: what.into() };
         let factory = RTSPMediaFactory::new();
         factory.set_launch(&launch(stream));
         factory.set_shared(true);
         factory.set_eos_shutdown(true);
-        factory.add_role_from_structure(&gst::Structure::builder("viewer").field("media.factory.access", true).field("media.factory.construct", true).build());
+        factory.add_role_from_structure(
+            &gst::Structure::builder("viewer").field("media.factory.access", true).field("media.factory.construct", true).build(),
+        );
         let caps = match stream {
             Stream::Coded(c) => Some((*c).clone()),
             Stream::Raw(_) => None,
@@ -98,7 +109,8 @@ impl Server {
     /// Asks for another password than the right one, or for the right one again.
     pub fn lock_out(&self, out: bool) {
         if out {
-            let mut login = self.login.clone().unwrap_or(Login { user: "nobody".into(), password: String::new(), scheme: Scheme::Digest });
+            let mut login =
+                self.login.clone().unwrap_or(Login { user: "nobody".into(), password: String::new(), scheme: Scheme::Digest });
             login.password.push_str("-changed");
             self.demand(Some(&login));
         } else {
@@ -127,7 +139,13 @@ impl Server {
 }
 
 fn configure(media: &RTSPMedia, tap: &Tap, caps: Option<&gst::Caps>) {
-    let Some(source) = media.element().dynamic_cast::<gst::Bin>().ok().and_then(|b| b.by_name("source")).and_then(|e| e.dynamic_cast::<AppSrc>().ok()) else {
+    let Some(source) = media
+        .element()
+        .dynamic_cast::<gst::Bin>()
+        .ok()
+        .and_then(|b| b.by_name("source"))
+        .and_then(|e| e.dynamic_cast::<AppSrc>().ok())
+    else {
         tracing::error!("the media has no source");
         return;
     };

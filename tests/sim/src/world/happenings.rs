@@ -39,6 +39,8 @@ impl Script {
     }
     /// The fault that the script asks for.
     pub fn fault(&self, t: f64) -> Fault {
-        self.under_way(t).find_map(|(_, e, _, _)| if let Event::Fault { fault, .. } = e { Some(*fault) } else { None }).unwrap_or_default()
+        self.under_way(t)
+            .find_map(|(_, e, _, _)| if let Event::Fault { fault, .. } = e { Some(*fault) } else { None })
+            .unwrap_or_default()
     }
 }

@@ -119,7 +119,13 @@ impl Traffic {
             road: camera.road.clone(),
             demand: [(Direction::Inbound, t.inbound_per_h / 3600.0), (Direction::Outbound, t.outbound_per_h / 3600.0)],
             wish_ms: t.speed_kmh / 3.6,
-            mix: [(Class::Motorcycle, m.motorcycle), (Class::Car, m.car), (Class::Truck, m.truck), (Class::Bus, m.bus), (Class::Bicycle, m.bicycle)],
+            mix: [
+                (Class::Motorcycle, m.motorcycle),
+                (Class::Car, m.car),
+                (Class::Truck, m.truck),
+                (Class::Bus, m.bus),
+                (Class::Bicycle, m.bicycle),
+            ],
             rain: camera.look.rain,
             script,
             dice: Dice::new(seed ^ 0x7aff),
@@ -134,7 +140,14 @@ impl Traffic {
             let edge = s.road.edge_m(side);
             let x = side * (edge + s.dice.range(0.5, (pavement_m - 0.6).max(0.7)));
             let v = s.dice.range(0.8, 1.4) * if s.dice.chance(0.5) { 1.0 } else { -1.0 };
-            let walker = Walker { id: s.next_id, model: s.dice.pick(&kinds), x, y: s.dice.range(8.0, 90.0), v, shirt: s.dice.pick(CLOTHS) };
+            let walker = Walker {
+                id: s.next_id,
+                model: s.dice.pick(&kinds),
+                x,
+                y: s.dice.range(8.0, 90.0),
+                v,
+                shirt: s.dice.pick(CLOTHS),
+            };
             s.next_id += 1;
             s.walkers.push(walker);
         }
@@ -205,8 +218,15 @@ impl Traffic {
 
     /// Whether a queue is made to stand on a carriageway, and has grown.
     pub fn jammed(&self, direction: Direction) -> bool {
-        let made = self.script.under_way(self.now_s()).any(|(_, e, _, _)| matches!(e, Event::Jam { direction: d, .. } if *d == direction));
-        let on: Vec<&Vehicle> = self.vehicles.iter().filter(|v| v.direction == direction && !v.wrong_way && (5.0..90.0).contains(&v.place().1)).collect();
+        let made = self
+            .script
+            .under_way(self.now_s())
+            .any(|(_, e, _, _)| matches!(e, Event::Jam { direction: d, .. } if *d == direction));
+        let on: Vec<&Vehicle> = self
+            .vehicles
+            .iter()
+            .filter(|v| v.direction == direction && !v.wrong_way && (5.0..90.0).contains(&v.place().1))
+            .collect();
         let slow = on.iter().filter(|v| v.v < 2.0).count();
         made && on.len() >= 10 && slow * 2 > on.len()
     }
@@ -215,7 +235,8 @@ impl Traffic {
         if t < 0.0 {
             return;
         }
-        let events: Vec<(usize, Event)> = self.script.under_way(t + 12.0).chain(self.script.under_way(t)).map(|(i, e, _, _)| (i, e.clone())).collect();
+        let events: Vec<(usize, Event)> =
+            self.script.under_way(t + 12.0).chain(self.script.under_way(t)).map(|(i, e, _, _)| (i, e.clone())).collect();
         let active: Vec<usize> = self.script.under_way(t).map(|(i, ..)| i).collect();
         // A halt lasts as long as its event; a burning vehicle is called for a little before it burns.
         for v in &mut self.vehicles {
@@ -225,8 +246,12 @@ impl Traffic {
         }
         for (i, e) in &events {
             match e {
-                Event::Stopped { direction, class, at_m, .. } if active.contains(i) => self.halt(*i, *direction, class.unwrap_or(Class::Car), at_m.unwrap_or(28.0)),
-                Event::Fire { place: Place::Vehicle, direction, at_m, .. } => self.halt(*i, direction.unwrap_or(Direction::Inbound), Class::Car, at_m.unwrap_or(26.0)),
+                Event::Stopped { direction, class, at_m, .. } if active.contains(i) => {
+                    self.halt(*i, *direction, class.unwrap_or(Class::Car), at_m.unwrap_or(28.0))
+                }
+                Event::Fire { place: Place::Vehicle, direction, at_m, .. } => {
+                    self.halt(*i, direction.unwrap_or(Direction::Inbound), Class::Car, at_m.unwrap_or(26.0))
+                }
                 Event::WrongWay { direction, every_s, .. } if active.contains(i) => {
                     let every = (every_s.unwrap_or(20.0) / STEP_S) as i64;
                     if self.steps - self.sent[*i] >= every && self.send_wrong_way(*direction, models) {
@@ -294,7 +319,15 @@ impl Traffic {
 
     fn new_vehicle(&mut self, direction: Direction, class: Class, models: &[Model]) -> Vehicle {
         let poncho = self.rain > 0.25;
-        let weigh = |m: &Model| if m.class != class { 0.0 } else if m.name == "poncho" { if poncho { 4.0 } else { 0.0 } } else { m.share };
+        let weigh = |m: &Model| {
+            if m.class != class {
+                0.0
+            } else if m.name == "poncho" {
+                if poncho { 4.0 } else { 0.0 }
+            } else {
+                m.share
+            }
+        };
         let total: f32 = models.iter().map(weigh).sum();
         let mut left = self.dice.range(0.0, total);
         let mut model = 0;
@@ -341,7 +374,14 @@ impl Traffic {
     fn enter(&mut self, direction: Direction, models: &[Model]) -> bool {
         let total: f32 = self.mix.iter().map(|m| m.1).sum();
         let mut left = self.dice.range(0.0, total);
-        let class = self.mix.iter().find(|m| { left -= m.1; left <= 0.0 }).map_or(Class::Motorcycle, |m| m.0);
+        let class = self
+            .mix
+            .iter()
+            .find(|m| {
+                left -= m.1;
+                left <= 0.0
+            })
+            .map_or(Class::Motorcycle, |m| m.0);
         let mut v = self.new_vehicle(direction, class, models);
         let (lo, hi) = self.span(direction);
         let side = if direction == Direction::Inbound { -1.0 } else { 1.0 };
@@ -351,7 +391,8 @@ impl Traffic {
             mix(hi - v.width / 2.0, lo + v.width / 2.0 + 0.8, t * t)
         } else {
             let lanes = self.road.lanes(side);
-            let lane = if matches!(class, Class::Truck | Class::Bus) { lanes - 1 } else { self.dice.below(lanes as usize) as u32 };
+            let lane =
+                if matches!(class, Class::Truck | Class::Bus) { lanes - 1 } else { self.dice.below(lanes as usize) as u32 };
             self.lane_centre(lane) + self.dice.range(-0.22, 0.22)
         };
         v.o = v.o.clamp(lo + v.width / 2.0, hi - v.width / 2.0);
@@ -379,7 +420,9 @@ impl Traffic {
         v.aim_o = v.o;
         v.wish_v = self.dice.range(4.0, 6.0);
         v.v = v.wish_v;
-        let free = self.vehicles.iter().all(|u| u.direction != direction || (u.s - v.s).abs() > (u.length + v.length) / 2.0 + 3.0 || lateral_gap(u, &v, v.o) > 0.4);
+        let free = self.vehicles.iter().all(|u| {
+            u.direction != direction || (u.s - v.s).abs() > (u.length + v.length) / 2.0 + 3.0 || lateral_gap(u, &v, v.o) > 0.4
+        });
         if free {
             self.vehicles.push(v);
         }
@@ -430,7 +473,9 @@ impl Traffic {
             let (gap, u) = self.ahead(order, i, c, if rides { 0.35 } else { 0.5 });
             let room = gap.min(35.0);
             let pace = if gap < 35.0 { u.min(v + 2.0) } else { v + 2.0 };
-            let worth = room * 0.35 + pace * 1.2 - (c - o).abs() * if rides { 0.9 } else { 1.6 } + slow_lane_bias * ((c - lo) / (hi - lo)) - if u < -0.5 { 20.0 } else { 0.0 };
+            let worth = room * 0.35 + pace * 1.2 - (c - o).abs() * if rides { 0.9 } else { 1.6 }
+                + slow_lane_bias * ((c - lo) / (hi - lo))
+                - if u < -0.5 { 20.0 } else { 0.0 };
             if worth > best.0 {
                 best = (worth, c);
             }
@@ -507,7 +552,10 @@ impl Traffic {
     pub fn overlap(&self) -> Option<(u32, u32)> {
         for (i, a) in self.vehicles.iter().enumerate() {
             for b in &self.vehicles[i + 1..] {
-                if a.direction == b.direction && (a.s - b.s).abs() < (a.length + b.length) / 2.0 - 0.01 && lateral_gap(a, b, b.o) < -0.01 {
+                if a.direction == b.direction
+                    && (a.s - b.s).abs() < (a.length + b.length) / 2.0 - 0.01
+                    && lateral_gap(a, b, b.o) < -0.01
+                {
                     return Some((a.id, b.id));
                 }
             }
@@ -530,11 +578,14 @@ mod tests {
     use crate::scenario::Scenario;
 
     fn run(events: &str, seconds: u32, mut look: impl FnMut(&Traffic, f64)) {
-        let text = format!("seed = 1\n[[camera]]\nid = \"a\"\ntraffic = {{ inbound_per_h = 5000, outbound_per_h = 3000, mix = {{ motorcycle = 0.6, car = 0.3, truck = 0.05, bus = 0.05 }} }}\n{events}");
+        let text = format!(
+            "seed = 1\n[[camera]]\nid = \"a\"\ntraffic = {{ inbound_per_h = 5000, outbound_per_h = 3000, mix = {{ motorcycle = 0.6, car = 0.3, truck = 0.05, bus = 0.05 }} }}\n{events}"
+        );
         let scenario = Scenario::parse(&text, Path::new("test.toml")).expect("a scenario");
         let models = models::all();
         for seed in 0..4 {
-            let mut traffic = Traffic::new(&scenario.cameras[0], Script::new(&scenario, &scenario.cameras[0].events), &models, seed, 3.0);
+            let mut traffic =
+                Traffic::new(&scenario.cameras[0], Script::new(&scenario, &scenario.cameras[0].events), &models, seed, 3.0);
             for step in 0..seconds * 10 {
                 let t = f64::from(step) * STEP_S;
                 traffic.advance(t, &models);
@@ -560,7 +611,12 @@ mod tests {
     #[test]
     fn traffic_flows_until_the_bottleneck_closes_and_flows_again_after() {
         let mean_v = |traffic: &Traffic| {
-            let on: Vec<f32> = traffic.vehicles.iter().filter(|v| v.direction == Direction::Inbound && (8.0..60.0).contains(&v.place().1)).map(|v| v.v).collect();
+            let on: Vec<f32> = traffic
+                .vehicles
+                .iter()
+                .filter(|v| v.direction == Direction::Inbound && (8.0..60.0).contains(&v.place().1))
+                .map(|v| v.v)
+                .collect();
             // Nobody is in nobody's way.
             if on.is_empty() { f32::INFINITY } else { on.iter().sum::<f32>() / on.len() as f32 }
         };
@@ -582,15 +638,19 @@ mod tests {
     #[test]
     fn whoever_is_told_to_stand_stands_where_told_and_drives_on_when_released() {
         let mut stood = 0;
-        run("[[camera.event]]\nkind = \"stopped\"\nat_s = 5\nuntil_s = 60\ndirection = \"outbound\"\nat_m = 30\n", 90, |traffic, t| {
-            if let Some(v) = traffic.standing_for(0) {
-                assert!((24.0..32.0).contains(&v.place().1), "stands at {} m", v.place().1);
-                stood += 1;
-            }
-            if t > 61.0 {
-                assert!(traffic.vehicles.iter().all(|v| v.halted_by.is_none()));
-            }
-        });
+        run(
+            "[[camera.event]]\nkind = \"stopped\"\nat_s = 5\nuntil_s = 60\ndirection = \"outbound\"\nat_m = 30\n",
+            90,
+            |traffic, t| {
+                if let Some(v) = traffic.standing_for(0) {
+                    assert!((24.0..32.0).contains(&v.place().1), "stands at {} m", v.place().1);
+                    stood += 1;
+                }
+                if t > 61.0 {
+                    assert!(traffic.vehicles.iter().all(|v| v.halted_by.is_none()));
+                }
+            },
+        );
         assert!(stood > 4 * 200, "stood for {stood} steps of four runs");
     }
 }

@@ -23,13 +23,23 @@ pub(super) struct Bike {
     cargo: Cargo,
 }
 
-pub(super) const SCOOTER: Bike = Bike { scooter: true, helmet: [0.70, 0.70, 0.72], trousers: [0.16, 0.17, 0.21], pillion: None, cargo: Cargo::None };
-pub(super) const UNDERBONE: Bike = Bike { scooter: false, helmet: [0.14, 0.16, 0.26], trousers: [0.12, 0.12, 0.14], pillion: None, cargo: Cargo::None };
-pub(super) const TWO_UP: Bike =
-    Bike { scooter: true, helmet: [0.45, 0.10, 0.10], trousers: [0.20, 0.22, 0.30], pillion: Some(([0.62, 0.60, 0.62], [0.66, 0.52, 0.60])), cargo: Cargo::None };
-pub(super) const COURIER: Bike = Bike { scooter: false, helmet: [0.10, 0.36, 0.20], trousers: [0.14, 0.14, 0.16], pillion: None, cargo: Cargo::Courier };
-pub(super) const LOADED: Bike = Bike { scooter: false, helmet: [0.58, 0.54, 0.42], trousers: [0.26, 0.24, 0.22], pillion: None, cargo: Cargo::Sacks };
-pub(super) const PONCHO: Bike = Bike { scooter: true, helmet: [0.62, 0.62, 0.64], trousers: [0.16, 0.17, 0.21], pillion: None, cargo: Cargo::Poncho };
+pub(super) const SCOOTER: Bike =
+    Bike { scooter: true, helmet: [0.70, 0.70, 0.72], trousers: [0.16, 0.17, 0.21], pillion: None, cargo: Cargo::None };
+pub(super) const UNDERBONE: Bike =
+    Bike { scooter: false, helmet: [0.14, 0.16, 0.26], trousers: [0.12, 0.12, 0.14], pillion: None, cargo: Cargo::None };
+pub(super) const TWO_UP: Bike = Bike {
+    scooter: true,
+    helmet: [0.45, 0.10, 0.10],
+    trousers: [0.20, 0.22, 0.30],
+    pillion: Some(([0.62, 0.60, 0.62], [0.66, 0.52, 0.60])),
+    cargo: Cargo::None,
+};
+pub(super) const COURIER: Bike =
+    Bike { scooter: false, helmet: [0.10, 0.36, 0.20], trousers: [0.14, 0.14, 0.16], pillion: None, cargo: Cargo::Courier };
+pub(super) const LOADED: Bike =
+    Bike { scooter: false, helmet: [0.58, 0.54, 0.42], trousers: [0.26, 0.24, 0.22], pillion: None, cargo: Cargo::Sacks };
+pub(super) const PONCHO: Bike =
+    Bike { scooter: true, helmet: [0.62, 0.62, 0.64], trousers: [0.16, 0.17, 0.21], pillion: None, cargo: Cargo::Poncho };
 
 fn frame(m: &mut Mesh, b: &Bike) {
     let r = if b.scooter { 0.25 } else { 0.29 };
@@ -43,21 +53,49 @@ fn frame(m: &mut Mesh, b: &Bike) {
     m.cuboid(v3(0.0, 0.66, r + 0.28), v3(0.17, 0.36, 0.10), Mat::Paint);
     m.cuboid(v3(0.0, 0.80, r + 0.18), v3(0.15, 0.10, 0.16), Mat::Paint);
     m.cuboid(v3(0.0, -0.80, r + 0.20), v3(0.17, 0.22, 0.22), DARK);
-    let part = |y: f32, w: f32, z0: f32, z1: f32| Section { y, half: vec![(0.0, z0), (w * 0.8, z0), (w, (z0 + z1) / 2.0), (w * 0.7, z1), (0.0, z1 + 0.015)] };
+    let part = |y: f32, w: f32, z0: f32, z1: f32| Section {
+        y,
+        half: vec![(0.0, z0), (w * 0.8, z0), (w, (z0 + z1) / 2.0), (w * 0.7, z1), (0.0, z1 + 0.015)],
+    };
     let mut body = Mesh::default();
     let shield = if b.scooter { 0.27 } else { 0.22 };
-    body.loft(&[part(0.28, shield * 0.9, 0.30, 0.62), part(0.38, shield, 0.36, 0.94), part(0.47, shield * 0.85, 0.42, 0.96), part(0.56, shield * 0.45, 0.56, 0.90)], |_, _| Mat::Paint, (DARK, Mat::Paint));
+    body.loft(
+        &[
+            part(0.28, shield * 0.9, 0.30, 0.62),
+            part(0.38, shield, 0.36, 0.94),
+            part(0.47, shield * 0.85, 0.42, 0.96),
+            part(0.56, shield * 0.45, 0.56, 0.90),
+        ],
+        |_, _| Mat::Paint,
+        (DARK, Mat::Paint),
+    );
     let rear = if b.scooter {
-        vec![part(-0.88, 0.10, 0.58, 0.76), part(-0.72, 0.20, 0.42, 0.78), part(-0.25, 0.22, 0.28, 0.74), part(0.02, 0.18, 0.26, 0.62), part(0.32, 0.13, 0.26, 0.36)]
+        vec![
+            part(-0.88, 0.10, 0.58, 0.76),
+            part(-0.72, 0.20, 0.42, 0.78),
+            part(-0.25, 0.22, 0.28, 0.74),
+            part(0.02, 0.18, 0.26, 0.62),
+            part(0.32, 0.13, 0.26, 0.36),
+        ]
     } else {
-        vec![part(-0.92, 0.09, 0.62, 0.78), part(-0.66, 0.17, 0.46, 0.78), part(-0.10, 0.18, 0.30, 0.72), part(0.28, 0.15, 0.30, 0.60), part(0.36, 0.12, 0.34, 0.66)]
+        vec![
+            part(-0.92, 0.09, 0.62, 0.78),
+            part(-0.66, 0.17, 0.46, 0.78),
+            part(-0.10, 0.18, 0.30, 0.72),
+            part(0.28, 0.15, 0.30, 0.60),
+            part(0.36, 0.12, 0.34, 0.66),
+        ]
     };
     body.loft(&rear, |_, _| Mat::Paint, (Mat::Paint, Mat::Paint));
     body.smooth(0.8);
     m.add(&body, v3(0., 0., 0.));
     m.cuboid(v3(0.0, -0.10, 0.34), v3(0.22, 0.5, 0.14), DARK);
     let mut seat = Mesh::default();
-    seat.loft(&[part(-0.72, 0.10, 0.74, 0.82), part(-0.30, 0.14, 0.73, 0.81), part(0.06, 0.10, 0.66, 0.77)], |_, _| RUBBER, (RUBBER, RUBBER));
+    seat.loft(
+        &[part(-0.72, 0.10, 0.74, 0.82), part(-0.30, 0.14, 0.73, 0.81), part(0.06, 0.10, 0.66, 0.77)],
+        |_, _| RUBBER,
+        (RUBBER, RUBBER),
+    );
     m.add(&seat, v3(0., 0., 0.));
     m.capsule(v3(0.19, -0.2, 0.3), v3(0.2, -0.86, 0.42), (0.05, 0.075), 7, METAL);
     // Crash bar and foot boards stand out below.
@@ -125,9 +163,21 @@ pub(super) fn motorbike(b: &Bike) -> Body {
             }
         }
         Cargo::Poncho => {
-            let ring = |y: f32, w: f32, z0: f32, z1: f32| Section { y, half: vec![(0.0, z0), (w, z0), (w * 0.9, (z0 + z1) * 0.5), (w * 0.45, z1), (0.0, z1 + 0.03)] };
+            let ring = |y: f32, w: f32, z0: f32, z1: f32| Section {
+                y,
+                half: vec![(0.0, z0), (w, z0), (w * 0.9, (z0 + z1) * 0.5), (w * 0.45, z1), (0.0, z1 + 0.03)],
+            };
             let mut sheet = Mesh::default();
-            sheet.loft(&[ring(-0.62, 0.26, 0.60, 1.10), ring(-0.2, 0.36, 0.50, 1.44), ring(0.02, 0.36, 0.55, 1.42), ring(0.42, 0.40, 0.72, 1.08)], |_, _| Mat::Cloth, (Mat::Cloth, Mat::Cloth));
+            sheet.loft(
+                &[
+                    ring(-0.62, 0.26, 0.60, 1.10),
+                    ring(-0.2, 0.36, 0.50, 1.44),
+                    ring(0.02, 0.36, 0.55, 1.42),
+                    ring(0.42, 0.40, 0.72, 1.08),
+                ],
+                |_, _| Mat::Cloth,
+                (Mat::Cloth, Mat::Cloth),
+            );
             sheet.smooth(0.9);
             m.add(&sheet, v3(0., 0., 0.));
         }

@@ -56,9 +56,29 @@ fn shell(stations: &[Station]) -> Mesh {
             0 => DARK,
             1 => Mat::Solid([0.2, 0.2, 0.21], 0.1),
             2 | 3 => Mat::Paint,
-            4 => if stations[i].side == G { Mat::Glass } else { Mat::Paint },
-            5 => if stations[i].side == G && stations[i].roof == P { Mat::Paint } else if stations[i].roof == G { Mat::Glass } else { Mat::Paint },
-            _ => if stations[i].roof == G { Mat::Glass } else { Mat::Paint },
+            4 => {
+                if stations[i].side == G {
+                    Mat::Glass
+                } else {
+                    Mat::Paint
+                }
+            }
+            5 => {
+                if stations[i].side == G && stations[i].roof == P {
+                    Mat::Paint
+                } else if stations[i].roof == G {
+                    Mat::Glass
+                } else {
+                    Mat::Paint
+                }
+            }
+            _ => {
+                if stations[i].roof == G {
+                    Mat::Glass
+                } else {
+                    Mat::Paint
+                }
+            }
         },
         (Mat::Paint, Mat::Paint),
     );
@@ -121,7 +141,10 @@ fn doors(m: &mut Mesh, wide: f32, ys: &[f32], (z0, z1): (f32, f32)) {
         for &y in ys {
             let x = s * (wide + 0.006);
             m.quad([v3(x, y, z0), v3(x, y + 0.03, z0), v3(x, y + 0.03, z1), v3(x, y, z1)], DARK);
-            m.quad([v3(x, y + 0.08, z1 - 0.07), v3(x, y + 0.28, z1 - 0.07), v3(x, y + 0.28, z1 - 0.03), v3(x, y + 0.08, z1 - 0.03)], METAL);
+            m.quad(
+                [v3(x, y + 0.08, z1 - 0.07), v3(x, y + 0.28, z1 - 0.07), v3(x, y + 0.28, z1 - 0.03), v3(x, y + 0.08, z1 - 0.03)],
+                METAL,
+            );
         }
     }
 }
@@ -142,7 +165,10 @@ pub(super) fn sedan() -> Body {
         st(2.22, (0.34, 0.58, 0.62), (0.66, 0.60, 0.48), P, P),
     ]);
     doors(&mut m, 0.88, &[-0.85, 0.1, 1.0], (0.38, 0.90));
-    dress(m, &Trim { axles: (1.36, -1.34, 0.76, 0.32), ends: (2.18, -2.18), wide: 0.87, lamps: (0.66, 0.83), mirror: (0.85, 0.98) })
+    dress(
+        m,
+        &Trim { axles: (1.36, -1.34, 0.76, 0.32), ends: (2.18, -2.18), wide: 0.87, lamps: (0.66, 0.83), mirror: (0.85, 0.98) },
+    )
 }
 
 pub(super) fn hatchback(taxi: bool) -> Body {
@@ -166,7 +192,10 @@ pub(super) fn hatchback(taxi: bool) -> Body {
             m.cuboid(v3(s * 0.825, -0.15, 0.66), v3(0.01, 1.7, 0.2), Mat::Solid([0.72, 0.72, 0.70], 0.2));
         }
     }
-    dress(m, &Trim { axles: (1.20, -1.22, 0.71, 0.30), ends: (1.85, -1.84), wide: 0.81, lamps: (0.70, 0.90), mirror: (0.72, 0.98) })
+    dress(
+        m,
+        &Trim { axles: (1.20, -1.22, 0.71, 0.30), ends: (1.85, -1.84), wide: 0.81, lamps: (0.70, 0.90), mirror: (0.72, 0.98) },
+    )
 }
 
 pub(super) fn suv() -> Body {
@@ -190,7 +219,10 @@ pub(super) fn suv() -> Body {
         m.cuboid(v3(s * 0.56, -0.6, 1.77), v3(0.05, 2.0, 0.05), DARK);
         m.cuboid(v3(s * 0.92, 0.0, 0.36), v3(0.06, 3.0, 0.14), DARK);
     }
-    dress(m, &Trim { axles: (1.40, -1.38, 0.81, 0.36), ends: (2.26, -2.26), wide: 0.92, lamps: (0.82, 1.0), mirror: (0.88, 1.12) })
+    dress(
+        m,
+        &Trim { axles: (1.40, -1.38, 0.81, 0.36), ends: (2.26, -2.26), wide: 0.92, lamps: (0.82, 1.0), mirror: (0.88, 1.12) },
+    )
 }
 
 pub(super) fn mpv() -> Body {
@@ -210,7 +242,10 @@ pub(super) fn mpv() -> Body {
         st(2.34, (0.38, 0.60, 0.64), (0.66, 0.60, 0.48), P, P),
     ]);
     doors(&mut m, 0.90, &[-1.0, 0.06, 1.2], (0.42, 0.95));
-    dress(m, &Trim { axles: (1.44, -1.34, 0.78, 0.33), ends: (2.30, -2.30), wide: 0.89, lamps: (0.74, 1.06), mirror: (1.15, 1.05) })
+    dress(
+        m,
+        &Trim { axles: (1.44, -1.34, 0.78, 0.33), ends: (2.30, -2.30), wide: 0.89, lamps: (0.74, 1.06), mirror: (1.15, 1.05) },
+    )
 }
 
 pub(super) fn van() -> Body {
@@ -230,7 +265,10 @@ pub(super) fn van() -> Body {
         st(2.65, (0.42, 0.66, 0.70), (0.78, 0.74, 0.60), P, P),
     ]);
     doors(&mut m, 0.96, &[-0.1, 0.95, 1.9], (0.45, 1.14));
-    dress(m, &Trim { axles: (1.75, -1.55, 0.85, 0.34), ends: (2.61, -2.62), wide: 0.94, lamps: (0.84, 1.05), mirror: (1.75, 1.3) })
+    dress(
+        m,
+        &Trim { axles: (1.75, -1.55, 0.85, 0.34), ends: (2.61, -2.62), wide: 0.94, lamps: (0.84, 1.05), mirror: (1.75, 1.3) },
+    )
 }
 
 pub(super) fn pickup() -> Body {
@@ -252,5 +290,8 @@ pub(super) fn pickup() -> Body {
     // The load bed: a dark floor let into the rear deck.
     m.quad([v3(-0.78, -2.45, 1.125), v3(0.78, -2.45, 1.125), v3(0.78, -1.1, 1.135), v3(-0.78, -1.1, 1.135)], RUBBER);
     doors(&mut m, 0.92, &[-0.75, 0.1, 1.1], (0.52, 1.0));
-    dress(m, &Trim { axles: (1.62, -1.55, 0.80, 0.38), ends: (2.56, -2.56), wide: 0.91, lamps: (0.88, 0.92), mirror: (0.95, 1.14) })
+    dress(
+        m,
+        &Trim { axles: (1.62, -1.55, 0.80, 0.38), ends: (2.56, -2.56), wide: 0.91, lamps: (0.88, 0.92), mirror: (0.95, 1.14) },
+    )
 }

@@ -26,11 +26,36 @@ pub(super) struct Truck {
     load: Load,
 }
 
-pub(super) const LIGHT_BOX: Truck =
-    Truck { length: 6.4, width: 2.05, cab: (2.2, 1.65), bed: 0.85, top: 2.95, wheel: 0.40, axles: &[1.05, 4.6], load: Load::Box([0.80, 0.81, 0.80]) };
-pub(super) const CANVAS: Truck =
-    Truck { length: 5.6, width: 1.9, cab: (2.05, 1.55), bed: 0.8, top: 2.6, wheel: 0.36, axles: &[1.0, 4.1], load: Load::Canvas([0.20, 0.30, 0.24]) };
-pub(super) const TIPPER: Truck = Truck { length: 7.2, width: 2.4, cab: (2.85, 1.9), bed: 1.05, top: 2.3, wheel: 0.5, axles: &[1.3, 4.6, 5.8], load: Load::Tipper };
+pub(super) const LIGHT_BOX: Truck = Truck {
+    length: 6.4,
+    width: 2.05,
+    cab: (2.2, 1.65),
+    bed: 0.85,
+    top: 2.95,
+    wheel: 0.40,
+    axles: &[1.05, 4.6],
+    load: Load::Box([0.80, 0.81, 0.80]),
+};
+pub(super) const CANVAS: Truck = Truck {
+    length: 5.6,
+    width: 1.9,
+    cab: (2.05, 1.55),
+    bed: 0.8,
+    top: 2.6,
+    wheel: 0.36,
+    axles: &[1.0, 4.1],
+    load: Load::Canvas([0.20, 0.30, 0.24]),
+};
+pub(super) const TIPPER: Truck = Truck {
+    length: 7.2,
+    width: 2.4,
+    cab: (2.85, 1.9),
+    bed: 1.05,
+    top: 2.3,
+    wheel: 0.5,
+    axles: &[1.3, 4.6, 5.8],
+    load: Load::Tipper,
+};
 pub(super) const CONTAINER: Truck = Truck {
     length: 11.5,
     width: 2.48,
@@ -113,11 +138,21 @@ pub(super) fn truck(t: &Truck) -> Body {
             m.cuboid(at, size, Mat::Paint);
             let arch = |y: f32| Section {
                 y,
-                half: vec![(0.0, side), (half * 0.98, side), (half * 0.98, t.top - 0.35), (half * 0.7, t.top - 0.08), (0.0, t.top)],
+                half: vec![
+                    (0.0, side),
+                    (half * 0.98, side),
+                    (half * 0.98, t.top - 0.35),
+                    (half * 0.7, t.top - 0.08),
+                    (0.0, t.top),
+                ],
             };
             let ribs: Vec<Section> = (0..=6).map(|i| arch(tail + 0.03 + (len - 0.06) * i as f32 / 6.0)).collect();
             let mut canvas = Mesh::default();
-            canvas.loft(&ribs, |i, _| Mat::Solid(if i % 2 == 0 { c } else { [c[0] * 0.86, c[1] * 0.86, c[2] * 0.86] }, 0.05), (Mat::Solid([0.06, 0.06, 0.07], 0.0), Mat::Solid(c, 0.05)));
+            canvas.loft(
+                &ribs,
+                |i, _| Mat::Solid(if i % 2 == 0 { c } else { [c[0] * 0.86, c[1] * 0.86, c[2] * 0.86] }, 0.05),
+                (Mat::Solid([0.06, 0.06, 0.07], 0.0), Mat::Solid(c, 0.05)),
+            );
             canvas.smooth(0.6);
             m.add(&canvas, v3(0., 0., 0.));
         }
@@ -125,7 +160,12 @@ pub(super) fn truck(t: &Truck) -> Body {
             let (at, size) = body(t.bed, t.top);
             m.cuboid(at, size, Mat::Paint);
             m.quad(
-                [v3(-half + 0.1, tail + 0.1, t.top + 0.01), v3(half - 0.1, tail + 0.1, t.top + 0.01), v3(half - 0.1, front - 0.1, t.top + 0.01), v3(-half + 0.1, front - 0.1, t.top + 0.01)],
+                [
+                    v3(-half + 0.1, tail + 0.1, t.top + 0.01),
+                    v3(half - 0.1, tail + 0.1, t.top + 0.01),
+                    v3(half - 0.1, front - 0.1, t.top + 0.01),
+                    v3(-half + 0.1, front - 0.1, t.top + 0.01),
+                ],
                 Mat::Solid([0.34, 0.29, 0.23], 0.0),
             );
             for i in 0..6 {
@@ -139,7 +179,11 @@ pub(super) fn truck(t: &Truck) -> Body {
             let ribs = 28;
             for i in 0..ribs {
                 let y = tail + len * (i as f32 + 0.5) / ribs as f32;
-                m.cuboid(v3(0.0, y, (t.bed + t.top) / 2.0), v3(t.width + 0.06, len / ribs as f32 * 0.45, t.top - t.bed - 0.2), Mat::Solid([c[0] * 0.9, c[1] * 0.9, c[2] * 0.9], 0.1));
+                m.cuboid(
+                    v3(0.0, y, (t.bed + t.top) / 2.0),
+                    v3(t.width + 0.06, len / ribs as f32 * 0.45, t.top - t.bed - 0.2),
+                    Mat::Solid([c[0] * 0.9, c[1] * 0.9, c[2] * 0.9], 0.1),
+                );
             }
             for x in [-0.8f32, -0.3, 0.3, 0.8] {
                 m.cuboid(v3(x, tail - 0.03, (t.bed + t.top) / 2.0), v3(0.05, 0.05, t.top - t.bed - 0.2), METAL);
@@ -174,7 +218,16 @@ pub(super) fn bus(length: f32, height: f32) -> Body {
     let lintel = height * 0.80;
     let part = |y: f32, k: f32, top: f32| Section {
         y,
-        half: vec![(0.0, under), (half * k, under), (half * k, sill * 0.62), (half * k, sill), (half * 0.985 * k, lintel), (half * 0.93 * k, top - 0.12), (half * 0.75 * k, top), (0.0, top + 0.02)],
+        half: vec![
+            (0.0, under),
+            (half * k, under),
+            (half * k, sill * 0.62),
+            (half * k, sill),
+            (half * 0.985 * k, lintel),
+            (half * 0.93 * k, top - 0.12),
+            (half * 0.75 * k, top),
+            (0.0, top + 0.02),
+        ],
     };
     let mut sections = vec![part(tail, 0.94, height - 0.12), part(tail + 0.14, 1.0, height)];
     let bays = ((length - 1.6) / 1.35).round() as usize;
@@ -217,7 +270,12 @@ pub(super) fn bus(length: f32, height: f32) -> Body {
     m.cuboid(v3(0.0, nose + 0.02, under + 0.1), v3(half * 1.86, 0.12, 0.26), Mat::Solid([0.28, 0.29, 0.30], 0.2));
     m.cuboid(v3(0.0, tail - 0.02, under + 0.1), v3(half * 1.86, 0.12, 0.26), Mat::Solid([0.28, 0.29, 0.30], 0.2));
     m.quad(
-        [v3(half + 0.012, nose - 1.6, under + 0.1), v3(half + 0.012, nose - 0.65, under + 0.1), v3(half + 0.012, nose - 0.65, lintel), v3(half + 0.012, nose - 1.6, lintel)],
+        [
+            v3(half + 0.012, nose - 1.6, under + 0.1),
+            v3(half + 0.012, nose - 0.65, under + 0.1),
+            v3(half + 0.012, nose - 0.65, lintel),
+            v3(half + 0.012, nose - 1.6, lintel),
+        ],
         Mat::Glass,
     );
     for s in [-1.0f32, 1.0] {
