@@ -57,7 +57,8 @@ elif [ -n "${VIDEO:-}" ]; then
   [ -r "$VIDEO" ] || fail "VIDEO=$VIDEO cannot be read"
   edge_config=$state/edge.toml
   start cameras "$bin/matpho-sim" cameras --clip "$VIDEO" --port 8554
-  python3 configs/demo/own_camera.py rtsp://127.0.0.1:8554/cam-1 "$state" > "$edge_config"
+  await "the camera" 60 grep -q '"ready":true' "$state/log/cameras.log"
+  python3 configs/demo/own_camera.py "$(grep -o 'rtsp://[^" ]*' "$state/log/cameras.log" | head -n 1)" "$state" > "$edge_config"
 else
   start cameras "$bin/matpho-sim" cameras tests/sim/scenarios/demo.toml --port 8554
 fi
