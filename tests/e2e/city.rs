@@ -66,7 +66,7 @@ fn what_happens_before_the_cameras_reaches_the_operator() -> Result<()> {
             center.wait_for_incident("camera.lost", "quiet", Duration::from_secs(60))?;
         }
         cameras.fault("quiet", "none")?;
-        wait_for(&format!("quiet to be live after {fault}"), Duration::from_secs(90), || state_is(&center, "quiet", "live"))?;
+        wait_for(&format!("quiet to be live after {fault}"), Duration::from_secs(60), || state_is(&center, "quiet", "live"))?;
     }
 
     console_shows_it(&center, folder.path())?;
