@@ -11,6 +11,7 @@
 //! Not here: what messages look like (`wire`), how a phenomenon is recognised (`pipeline/`), the web front (`console/`).
 
 pub mod api;
+pub mod area;
 pub mod auth;
 pub mod broker;
 pub mod cli;
