@@ -24,6 +24,7 @@ pub mod ingest;
 pub mod live;
 pub mod metrics;
 pub mod pictures;
+pub mod rights;
 pub mod run;
 pub mod store;
 
