@@ -1,7 +1,9 @@
-//! What the benches share: the clock of CPU time, medians, tables.
+//! What the benches share: the clock of CPU time, medians, tables; scenes of fire, flood and faulty cameras with a detector that errs (`hazard`).
 //!
 //! Goals: figures that a reader can compare between machines (ratios measured in one run), with the input's origin named, and a hash or count of
 //! the result, so that nothing gets fast by doing something else. Non-goals: absolute promises; the machine is noisy.
+
+pub mod hazard;
 
 use std::time::Duration;
 

@@ -30,6 +30,8 @@ pub enum EventKind {
     CameraFrozen,
     #[serde(rename = "camera.dark")]
     CameraDark,
+    #[serde(rename = "camera.glare")]
+    CameraGlare,
     #[serde(rename = "camera.blurred")]
     CameraBlurred,
     #[serde(rename = "camera.covered")]

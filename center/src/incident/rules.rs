@@ -45,6 +45,7 @@ impl Family {
             EventKind::CameraLost
             | EventKind::CameraFrozen
             | EventKind::CameraDark
+            | EventKind::CameraGlare
             | EventKind::CameraBlurred
             | EventKind::CameraCovered
             | EventKind::CameraMoved => Self::Camera,

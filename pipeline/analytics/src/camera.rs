@@ -1,4 +1,4 @@
-//! Whether the camera can see: lost, frozen, dark, blurred, covered, moved; and which analytics each of these blinds.
+//! Whether the camera can see: lost, frozen, dark, glaring, blurred, covered, moved; and which analytics each of these blinds.
 //!
 //! Faults are judged against the camera's own usual values, since brightness and sharpness have no scale that fits every scene. While
 //! a fault is suspected the analytics it would blind are not shown the pictures; once it is announced they say "unknown".
@@ -41,6 +41,8 @@ pub struct CameraParams {
     pub frozen_change_max: Positive,
     /// Dark up to this mean brightness (0 to 255).
     pub dark_luma_max: Positive,
+    /// Glaring when this share of the picture is near white, and at least three times what is usual: an overcast sky is no glare.
+    pub glare_share: Share,
     /// Covered when the spread of brightness (0 to 255) has suddenly fallen below this.
     pub covered_luma_std_max: Positive,
     /// Blurred when sharpness falls below this part of what it usually is.
@@ -61,6 +63,7 @@ impl Default for CameraParams {
             frozen_after_s: Seconds::of(8.0),
             frozen_change_max: Positive::of(0.1),
             dark_luma_max: Positive::of(18.0),
+            glare_share: Share::of(0.3),
             covered_luma_std_max: Positive::of(10.0),
             blurred_ratio: Share::of(0.35),
             moved_shift: Share::of(0.04),
@@ -76,6 +79,10 @@ const USUAL_READINGS_MIN: u32 = 5;
 const USUAL_AFTER_S: f32 = 4.0;
 /// A picture is dark only where little stands out of it: a night street with lamps has a spread above this (0 to 255).
 const DARK_LUMA_STD_MAX: f32 = 20.0;
+/// So many times the usual share of near white is glare.
+const GLARE_FACTOR: f32 = 3.0;
+/// Before anything is usual, this much of the picture near white is.
+const GLARE_ANYHOW: f32 = 0.6;
 /// Unchanged content is frozen at once where content usually changes by so many times the limit, and after a minute anyhow.
 const FROZEN_USUAL_FACTOR: f32 = 3.0;
 const FROZEN_ANYHOW_AFTER: Duration = Duration::from_secs(60);
@@ -92,9 +99,11 @@ const TRACE_SPAN: Duration = Duration::from_secs(120);
 /// Which analytics a fault blinds. `drawn`: whether somebody drew zones.
 pub(crate) fn blinds(fault: EventKind, analytic: Analytic, drawn: bool) -> bool {
     match fault {
-        EventKind::CameraLost | EventKind::CameraFrozen | EventKind::CameraCovered | EventKind::CameraBlurred => {
-            analytic != Analytic::Camera
-        }
+        EventKind::CameraLost
+        | EventKind::CameraFrozen
+        | EventKind::CameraGlare
+        | EventKind::CameraCovered
+        | EventKind::CameraBlurred => analytic != Analytic::Camera,
         // A flame shows in the dark, and makes it less so.
         EventKind::CameraDark => !matches!(analytic, Analytic::Camera | Analytic::Fire),
         EventKind::CameraMoved => drawn && analytic.needs_zones(),
@@ -106,6 +115,29 @@ pub(crate) fn blinds(fault: EventKind, analytic: Analytic, drawn: bool) -> bool 
         | EventKind::Smoke
         | EventKind::Flood => false,
     }
+}
+
+/// Which faults may be the very thing an analytic watches for: smoke fills the picture and blurs it. What is still found in such a picture
+/// is evidence; what is not found says nothing.
+fn leaves_glimpses(fault: EventKind, analytic: Analytic) -> bool {
+    matches!(fault, EventKind::CameraCovered | EventKind::CameraBlurred | EventKind::CameraGlare)
+        && matches!(analytic, Analytic::Fire | Analytic::Smoke)
+}
+
+/// How well an analytic sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// The picture is fit to judge.
+    Clear,
+    /// The picture is not fit to judge, but what shows in it shows.
+    Glimpses {
+        /// Since when.
+        since: MediaTime,
+        /// The fault is no longer a suspicion.
+        announced: bool,
+    },
+    /// Nothing may be made of it.
+    Blind,
 }
 
 /// A value that is usual for this camera: a mean over [`USUAL_OVER_S`].
@@ -139,6 +171,8 @@ impl Usual {
 struct Fault {
     kind: EventKind,
     latch: Latch,
+    /// When it was first seen, while it is seen or announced.
+    since: Option<MediaTime>,
     open: Option<Open>,
     trace: Trace,
 }
@@ -153,7 +187,7 @@ struct Look {
 
 impl Fault {
     fn new(kind: EventKind, value_name: &'static str) -> Self {
-        Self { kind, latch: Latch::Off, open: None, trace: Trace::new(value_name, TRACE_SPAN) }
+        Self { kind, latch: Latch::Off, since: None, open: None, trace: Trace::new(value_name, TRACE_SPAN) }
     }
 
     fn step(&mut self, now: Moment, look: Look, on_after: Duration, params: &CameraParams, desk: Option<&mut Desk>) {
@@ -172,6 +206,7 @@ impl Fault {
     ) {
         self.trace.push(now.at, look.value);
         let change = self.latch.step(now, look.seen, on_after, params.end_after_s.span());
+        self.since = (!self.latch.is_off()).then(|| self.since.unwrap_or(known_since.at));
         let Some(desk) = desk else { return };
         match change {
             Change::None => {}
@@ -205,6 +240,7 @@ impl Fault {
             Latch::Off | Latch::Rising { .. } => Latch::Off,
             Latch::On | Latch::Falling { .. } => Latch::On,
         };
+        self.since = self.since.filter(|_| !self.latch.is_off());
     }
 
     fn is_present(&self) -> bool {
@@ -214,7 +250,7 @@ impl Fault {
 
 fn severity(kind: EventKind) -> Severity {
     match kind {
-        EventKind::CameraDark | EventKind::CameraBlurred => Severity::Minor,
+        EventKind::CameraDark | EventKind::CameraGlare | EventKind::CameraBlurred => Severity::Minor,
         _ => Severity::Moderate,
     }
 }
@@ -223,6 +259,7 @@ fn rule(kind: EventKind) -> &'static str {
     match kind {
         EventKind::CameraFrozen => "pictures arrive, but their content does not change",
         EventKind::CameraDark => "the picture is too dark to judge",
+        EventKind::CameraGlare => "glare fills far more of the picture than is usual for this camera",
         EventKind::CameraCovered => "the spread of brightness fell away: something uniform fills the picture",
         EventKind::CameraBlurred => "sharpness fell far below what is usual for this camera",
         EventKind::CameraMoved => "the picture is displaced against the reference, or no longer like it while as sharp as usual",
@@ -241,11 +278,13 @@ pub(crate) struct CameraWatch {
     lost: Option<Open>,
     frozen: Fault,
     dark: Fault,
+    glare: Fault,
     covered: Fault,
     blurred: Fault,
     moved: Fault,
     sharpness: Usual,
     luma_std: Usual,
+    bright_share: Usual,
     likeness: Usual,
     change: Usual,
     /// First of the readings in a row without change, and how many.
@@ -266,11 +305,13 @@ impl CameraWatch {
             lost: None,
             frozen: Fault::new(EventKind::CameraFrozen, "change_luma"),
             dark: Fault::new(EventKind::CameraDark, "luma_mean"),
+            glare: Fault::new(EventKind::CameraGlare, "bright_share"),
             covered: Fault::new(EventKind::CameraCovered, "luma_std"),
             blurred: Fault::new(EventKind::CameraBlurred, "sharpness"),
             moved: Fault::new(EventKind::CameraMoved, "shift_share"),
             sharpness: Usual::default(),
             luma_std: Usual::default(),
+            bright_share: Usual::default(),
             likeness: Usual::default(),
             change: Usual::default(),
             still: None,
@@ -280,12 +321,12 @@ impl CameraWatch {
         }
     }
 
-    fn faults(&self) -> [&Fault; 5] {
-        [&self.frozen, &self.dark, &self.covered, &self.blurred, &self.moved]
+    fn faults(&self) -> [&Fault; 6] {
+        [&self.frozen, &self.dark, &self.glare, &self.covered, &self.blurred, &self.moved]
     }
 
-    fn faults_mut(&mut self) -> [&mut Fault; 5] {
-        [&mut self.frozen, &mut self.dark, &mut self.covered, &mut self.blurred, &mut self.moved]
+    fn faults_mut(&mut self) -> [&mut Fault; 6] {
+        [&mut self.frozen, &mut self.dark, &mut self.glare, &mut self.covered, &mut self.blurred, &mut self.moved]
     }
 
     /// The stream spoke.
@@ -349,6 +390,28 @@ impl CameraWatch {
         };
         let hidden = dark.seen;
         self.dark.step(now, dark, after, &p, desk.as_deref_mut());
+        if hidden {
+            [&mut self.glare, &mut self.covered, &mut self.frozen, &mut self.blurred, &mut self.moved]
+                .into_iter()
+                .for_each(Fault::interrupt);
+            self.still = None;
+            return;
+        }
+
+        let usual_bright = self.bright_share.known();
+        let glare_min = usual_bright.map_or(GLARE_ANYHOW, |usual| (usual * GLARE_FACTOR).max(p.glare_share.get()).min(0.95));
+        let glare = Look {
+            seen: health.bright_share >= glare_min,
+            value: health.bright_share,
+            threshold: ("bright_share_min", crate::window::round4(glare_min)),
+            reason: format!(
+                "{:.0} % of the picture near white, usually {:.0} %: the sun or head lamps shine into the lens",
+                health.bright_share * 100.0,
+                usual_bright.unwrap_or(0.0) * 100.0
+            ),
+        };
+        let hidden = glare.seen;
+        self.glare.step(now, glare, after, &p, desk.as_deref_mut());
         if hidden {
             [&mut self.covered, &mut self.frozen, &mut self.blurred, &mut self.moved].into_iter().for_each(Fault::interrupt);
             self.still = None;
@@ -416,6 +479,7 @@ impl CameraWatch {
         if !moved_seen {
             self.sharpness.learn(now, health.sharpness);
             self.luma_std.learn(now, health.luma_std);
+            self.bright_share.learn(now, health.bright_share);
             if let Some(likeness) = health.likeness {
                 self.likeness.learn(now, likeness);
             }
@@ -453,6 +517,7 @@ impl CameraWatch {
         self.likeness = Usual::default();
         self.sharpness = Usual::default();
         self.moved.latch = Latch::Off;
+        self.moved.since = None;
         if let Some(open) = self.moved.open.take() {
             desk.end(open, at, EndReason::Cleared);
         }
@@ -472,11 +537,32 @@ impl CameraWatch {
         self.arrival.deadline(&self.params)
     }
 
-    /// Whether pictures must not be shown to an analytic: a fault that blinds it is there, or suspected.
-    pub fn hides_from(&self, analytic: Analytic, drawn: bool) -> bool {
-        self.is_blind(analytic, drawn)
-            || self.faults().into_iter().any(|fault| !fault.latch.is_off() && blinds(fault.kind, analytic, drawn))
+    /// What of the pictures may be shown to an analytic, by the faults that blind it and are there, or suspected.
+    pub fn sight(&self, analytic: Analytic, drawn: bool) -> Sight {
+        if self.is_without_pictures(analytic, drawn)
             || (self.is_suspect_still() && blinds(EventKind::CameraFrozen, analytic, drawn))
+        {
+            return Sight::Blind;
+        }
+        let mut sight = Sight::Clear;
+        for fault in self.faults().into_iter().filter(|fault| blinds(fault.kind, analytic, drawn)) {
+            let Some(since) = fault.since else { continue };
+            if !leaves_glimpses(fault.kind, analytic) {
+                return Sight::Blind;
+            }
+            sight = match sight {
+                Sight::Glimpses { since: other, announced } => {
+                    Sight::Glimpses { since: since.min(other), announced: announced || fault.is_present() }
+                }
+                Sight::Clear | Sight::Blind => Sight::Glimpses { since, announced: fault.is_present() },
+            };
+        }
+        sight
+    }
+
+    fn is_without_pictures(&self, analytic: Analytic, drawn: bool) -> bool {
+        let lost = !self.arrival.has_seen() || self.arrival_now != Arrival::Fresh;
+        lost && blinds(EventKind::CameraLost, analytic, drawn)
     }
 
     /// Content that usually changes has stood still for a moment.
@@ -491,8 +577,7 @@ impl CameraWatch {
 
     /// Whether an analytic has to say "unknown".
     pub fn is_blind(&self, analytic: Analytic, drawn: bool) -> bool {
-        let lost = !self.arrival.has_seen() || self.arrival_now != Arrival::Fresh;
-        (lost && blinds(EventKind::CameraLost, analytic, drawn))
+        self.is_without_pictures(analytic, drawn)
             || self.faults().into_iter().any(|fault| fault.is_present() && blinds(fault.kind, analytic, drawn))
     }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use matpho_scene::{Class, MediaTime, NormBox, PictureHealth, Polygon, measurement::Judgement};
 
 use crate::{
-    camera::CameraWatch,
+    camera::{CameraWatch, Sight},
     congestion::Congestion,
     desk::Desk,
     fire::FireWatch,
@@ -47,13 +47,14 @@ pub struct CameraAnalytics {
     flame_eye: Eye,
     smoke_eye: Eye,
     congestion: Option<Congestion>,
-    stopped: Option<StoppedVehicles>,
+    stopped_vehicles: Option<StoppedVehicles>,
     wrong_way: Option<WrongWay>,
     pedestrians: Option<Pedestrians>,
     flame: Option<FireWatch>,
     smoke: Option<FireWatch>,
     flood: Option<Flood>,
-    stopped_for_good: bool,
+    /// What was said last before [`Input::Stop`]; none while it runs.
+    stopped: Option<BTreeMap<Analytic, Judgement>>,
 }
 
 impl CameraAnalytics {
@@ -74,13 +75,13 @@ impl CameraAnalytics {
             flame_eye: Eye::default(),
             smoke_eye: Eye::default(),
             congestion: plan.runs(Analytic::Congestion).then(|| Congestion::new(p.congestion, zones())),
-            stopped: plan.runs(Analytic::StoppedVehicle).then(|| StoppedVehicles::new(p.stopped_vehicle, zones())),
+            stopped_vehicles: plan.runs(Analytic::StoppedVehicle).then(|| StoppedVehicles::new(p.stopped_vehicle, zones())),
             wrong_way: plan.runs(Analytic::WrongWay).then(|| WrongWay::new(p.wrong_way, zones())),
             pedestrians: plan.runs(Analytic::Pedestrian).then(|| Pedestrians::new(p.pedestrian, zones())),
             flame: plan.runs(Analytic::Fire).then(|| FireWatch::new(Class::Fire, p.fire, heat.clone())),
             smoke: plan.runs(Analytic::Smoke).then(|| FireWatch::new(Class::Smoke, p.smoke, heat)),
             flood: plan.runs(Analytic::Flood).then(|| Flood::new(p.flood, plan.water_zones())),
-            stopped_for_good: false,
+            stopped: None,
             plan,
         }
     }
@@ -92,7 +93,7 @@ impl CameraAnalytics {
 
     /// Takes what happened at `at`. Drain [`Self::poll_output`] afterwards. After [`Input::Stop`] nothing is taken any more.
     pub fn handle_input(&mut self, at: MediaTime, input: Input<'_>) {
-        if self.stopped_for_good {
+        if self.stopped.is_some() {
             return;
         }
         self.latest = self.latest.max(at);
@@ -116,7 +117,7 @@ impl CameraAnalytics {
             (&mut self.flame_eye, Analytic::Fire),
             (&mut self.smoke_eye, Analytic::Smoke),
         ] {
-            if self.camera.hides_from(analytic, drawn) {
+            if self.camera.sight(analytic, drawn) != Sight::Clear {
                 eye.clock.blind();
             }
         }
@@ -128,7 +129,7 @@ impl CameraAnalytics {
         }
         self.camera.picture(at, seen.health, &mut self.desk);
         let drawn = self.plan.is_drawn();
-        let hidden = |camera: &CameraWatch, analytic| camera.hides_from(analytic, drawn);
+        let hidden = |camera: &CameraWatch, analytic| camera.sight(analytic, drawn) != Sight::Clear;
 
         if let (Some(tracks), false) = (seen.tracks, hidden(&self.camera, Analytic::Congestion)) {
             let now = self.traffic_eye.look(at);
@@ -136,19 +137,23 @@ impl CameraAnalytics {
             self.road.look(now, seen.picture, tracks);
             let desk = &mut self.desk;
             self.congestion.iter_mut().for_each(|a| a.look(&mut self.road, desk));
-            self.stopped.iter_mut().for_each(|a| a.look(&self.road, aspect, desk));
+            self.stopped_vehicles.iter_mut().for_each(|a| a.look(&self.road, aspect, desk));
             self.wrong_way.iter_mut().for_each(|a| a.look(&self.road, aspect, desk));
             self.pedestrians.iter_mut().for_each(|a| a.look(&self.road, desk));
         }
         if let Some(found) = seen.fire {
             let moving = self.moving_vehicles(at);
-            if !hidden(&self.camera, Analytic::Fire) {
-                let now = self.flame_eye.look(at);
-                self.flame.iter_mut().for_each(|a| a.look(now, found, &moving, &mut self.desk));
-            }
-            if !hidden(&self.camera, Analytic::Smoke) {
-                let now = self.smoke_eye.look(at);
-                self.smoke.iter_mut().for_each(|a| a.look(now, found, &moving, &mut self.desk));
+            for (analytic, eye, watch) in
+                [(Analytic::Fire, &mut self.flame_eye, &mut self.flame), (Analytic::Smoke, &mut self.smoke_eye, &mut self.smoke)]
+            {
+                let Some(watch) = watch else { continue };
+                match self.camera.sight(analytic, drawn) {
+                    Sight::Clear => watch.look(eye.look(at), found, &moving, &mut self.desk),
+                    Sight::Glimpses { since, announced } => {
+                        watch.glimpse(eye.glimpse(at), since, announced, found, &mut self.desk);
+                    }
+                    Sight::Blind => {}
+                }
             }
         }
         if let (Some(shares), false) = (seen.water, hidden(&self.camera, Analytic::Flood)) {
@@ -170,10 +175,10 @@ impl CameraAnalytics {
     }
 
     fn stop(&mut self, at: MediaTime) {
-        self.stopped_for_good = true;
+        self.stopped = Some(self.judgements());
         let desk = &mut self.desk;
         self.congestion.iter_mut().for_each(|a| a.stop(at, desk));
-        self.stopped.iter_mut().for_each(|a| a.stop(at, desk));
+        self.stopped_vehicles.iter_mut().for_each(|a| a.stop(at, desk));
         self.wrong_way.iter_mut().for_each(|a| a.stop(at, desk));
         self.pedestrians.iter_mut().for_each(|a| a.stop(at, desk));
         self.flame.iter_mut().for_each(|a| a.stop(at, desk));
@@ -189,7 +194,7 @@ impl CameraAnalytics {
 
     /// When [`Input::Timeout`] is due if no frame comes before; `None` where nothing depends on it.
     pub fn poll_timeout(&self) -> Option<MediaTime> {
-        if self.stopped_for_good { None } else { self.camera.deadline() }
+        if self.stopped.is_some() { None } else { self.camera.deadline() }
     }
 
     /// What each analytic that runs says now.
@@ -198,6 +203,10 @@ impl CameraAnalytics {
     }
 
     fn judgement(&self, analytic: Analytic) -> Judgement {
+        // Stopping ends what is open; it is no news about the street.
+        if let Some(last) = &self.stopped {
+            return last.get(&analytic).copied().unwrap_or(Judgement::Unknown);
+        }
         let eye = match analytic {
             Analytic::Camera => return self.camera.judgement(),
             Analytic::Congestion | Analytic::StoppedVehicle | Analytic::WrongWay | Analytic::Pedestrian => &self.traffic_eye,
@@ -206,12 +215,18 @@ impl CameraAnalytics {
             Analytic::Smoke => &self.smoke_eye,
         };
         let stale = eye.looked.is_none_or(|looked| self.latest.since(looked) > LOOK_AGE_MAX);
-        if stale || self.camera.is_blind(analytic, self.plan.is_drawn()) {
+        let drawn = self.plan.is_drawn();
+        let blind = self.camera.is_blind(analytic, drawn);
+        if let (true, Sight::Glimpses { since, .. }) = (blind && !stale, self.camera.sight(analytic, drawn)) {
+            let watch = if analytic == Analytic::Fire { &self.flame } else { &self.smoke };
+            return watch.as_ref().map_or(Judgement::Unknown, |watch| watch.judgement_since(since));
+        }
+        if stale || blind {
             return Judgement::Unknown;
         }
         let said = match analytic {
             Analytic::Congestion => self.congestion.as_ref().map(Congestion::judgement),
-            Analytic::StoppedVehicle => self.stopped.as_ref().map(StoppedVehicles::judgement),
+            Analytic::StoppedVehicle => self.stopped_vehicles.as_ref().map(StoppedVehicles::judgement),
             Analytic::WrongWay => self.wrong_way.as_ref().map(WrongWay::judgement),
             Analytic::Pedestrian => self.pedestrians.as_ref().map(Pedestrians::judgement),
             Analytic::Fire => self.flame.as_ref().map(FireWatch::judgement),
@@ -252,5 +267,13 @@ impl Eye {
         self.looked = Some(at);
         let at = self.clock.clamp(at);
         self.clock.sight(at)
+    }
+
+    /// A look at a picture that is not: no time was watched.
+    fn glimpse(&mut self, at: MediaTime) -> crate::moment::Moment {
+        self.looked = Some(at);
+        self.clock.clamp(at);
+        self.clock.blind();
+        self.clock.now()
     }
 }

@@ -53,6 +53,8 @@ pub struct FireParams {
     pub clear_after_s: Seconds,
     /// An event that goes on is updated at most this often.
     pub update_every_s: Seconds,
+    /// A lively suspicion of at most this long before the picture went blind (blurred, covered, glaring) is an event: smoke may fill it.
+    pub blinding_s: Seconds,
     /// How long every frame is asked for to verify a suspicion, at most once a minute, where frames come slower than 2 a second.
     pub burst_s: Seconds,
 }
@@ -72,6 +74,7 @@ impl Default for FireParams {
             area_share_max: Share::of(0.6),
             clear_after_s: Seconds::of(20.0),
             update_every_s: Seconds::of(15.0),
+            blinding_s: Seconds::of(10.0),
             burst_s: Seconds::of(8.0),
         }
     }
@@ -103,6 +106,13 @@ const FLAME_EXTREME_AREA: f32 = 0.05;
 const SMOKE_SEVERE_AREA: f32 = 0.15;
 const WORSE_GROWTH: f32 = 4.0;
 
+/// How sure an event is that rests on what was seen before the picture went blind.
+const BLINDED_CONFIDENCE: f32 = 0.5;
+
+fn area_of(confirmed: &[&Sequence]) -> f32 {
+    confirmed.iter().map(|s| s.last.bbox.area()).sum::<f32>().min(1.0)
+}
+
 /// Where something steady shines.
 #[derive(Debug)]
 struct Lamp {
@@ -129,6 +139,8 @@ pub(crate) struct FireWatch {
     bursting: bool,
     open: Option<Open>,
     area_said: f32,
+    /// When an event began because the picture went blind upon a suspicion.
+    blinded_at: Option<MediaTime>,
     score_max: f32,
     score_trace: Trace,
     area_trace: Trace,
@@ -152,6 +164,7 @@ impl FireWatch {
             bursting: false,
             open: None,
             area_said: 0.0,
+            blinded_at: None,
             score_max: 0.0,
             score_trace: Trace::new("score", span),
             area_trace: Trace::new("area_share", span),
@@ -194,8 +207,56 @@ impl FireWatch {
         kept
     }
 
-    /// Candidates continue sequences, light up known lamps, or begin sequences.
-    fn follow(&mut self, now: Moment, candidates: Vec<Hit>) {
+    /// One look at a picture that a fault has made unfit since `since`: smoke may be that fault. What was suspected before it is followed on,
+    /// nothing new begins and nothing ends. A suspicion that was lively just before the picture went blind counts as confirmed once the fault
+    /// is `announced`.
+    pub fn glimpse(&mut self, now: Moment, since: MediaTime, announced: bool, found: &[Detection], desk: &mut Desk) {
+        let candidates = self.candidates(found, &[]);
+        let best = candidates.iter().map(|hit| hit.score).fold(0.0, f32::max);
+        self.score_trace.push(now.at, best);
+        let (taken, _) = self.assign(candidates);
+        for (sequence, hit) in self.sequences.iter_mut().zip(taken) {
+            if let Some(hit) = hit {
+                sequence.glimpse(now, hit, &self.params, self.class);
+            }
+        }
+        if self.open.is_some() {
+            return;
+        }
+        let within = self.params.blinding_s.span();
+        let blinded = !self.sequences.iter().any(|s| s.confirmed);
+        if blinded {
+            let suspect = |s: &&mut Sequence| announced && s.was_lively && s.is_suspect(since, within);
+            self.sequences.iter_mut().filter(suspect).for_each(|s| s.confirmed = true);
+        }
+        let confirmed: Vec<&Sequence> = self.sequences.iter().filter(|s| s.confirmed).collect();
+        let Some(first) = confirmed.iter().map(|s| s.first.at).min() else { return };
+        let area = area_of(&confirmed);
+        let mut statement = self.statement(now, &confirmed, area);
+        if blinded {
+            statement.confidence = BLINDED_CONFIDENCE;
+            statement.proof.rule =
+                "found in one place, lively, and at once the picture went blind: it may be full of smoke".into();
+            statement.proof.thresholds.insert("blinding_s".into(), self.params.blinding_s.get());
+            self.blinded_at = Some(now.at);
+        }
+        self.area_said = area;
+        self.open = Some(desk.begin(self.kind, None, first, statement));
+    }
+
+    /// What is said while the picture is unfit since `since`: only what shows in spite of it.
+    pub fn judgement_since(&self, since: MediaTime) -> Judgement {
+        let fresh = |s: &&Sequence| s.hits >= 2 && s.last_hit.at >= since;
+        let blinded = self.blinded_at.is_some_and(|at| at >= since);
+        match (self.open.is_some(), blinded || self.sequences.iter().any(|s| fresh(&s))) {
+            (true, true) => Judgement::Present,
+            (false, true) => Judgement::Suspected,
+            (true | false, false) => Judgement::Unknown,
+        }
+    }
+
+    /// Which candidate continues which sequence, and those that continue none.
+    fn assign(&self, candidates: Vec<Hit>) -> (Vec<Option<Hit>>, Vec<Hit>) {
         let mut taken: Vec<Option<Hit>> = vec![None; self.sequences.len()];
         let mut rest = Vec::new();
         for hit in candidates {
@@ -210,6 +271,12 @@ impl FireWatch {
                 None => rest.push(hit),
             }
         }
+        (taken, rest)
+    }
+
+    /// Candidates continue sequences, light up known lamps, or begin sequences.
+    fn follow(&mut self, now: Moment, candidates: Vec<Hit>) {
+        let (taken, rest) = self.assign(candidates);
         for (sequence, hit) in self.sequences.iter_mut().zip(taken) {
             sequence.look(now, hit);
         }
@@ -250,7 +317,7 @@ impl FireWatch {
         });
 
         let confirmed: Vec<&Sequence> = self.sequences.iter().filter(|s| s.confirmed).collect();
-        let area: f32 = confirmed.iter().map(|s| s.last.bbox.area()).sum::<f32>().min(1.0);
+        let area = area_of(&confirmed);
         self.area_trace.push(now.at, area);
         self.open = match (self.open.take(), confirmed.iter().map(|s| s.first).min_by_key(|m| m.watched)) {
             (None, None) => None,

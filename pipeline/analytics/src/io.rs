@@ -99,7 +99,7 @@ pub enum Condition {
         /// Why, in words.
         reason: String,
     },
-    /// Pictures, not fit to judge: `camera.frozen`, `camera.dark`, `camera.covered` or `camera.blurred`.
+    /// Pictures, not fit to judge: `camera.frozen`, `camera.dark`, `camera.glare`, `camera.covered` or `camera.blurred`.
     Blind(EventKind),
     /// It looks elsewhere than when its zones were drawn.
     Moved,

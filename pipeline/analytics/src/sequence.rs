@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use matpho_scene::{Class, NormBox};
+use matpho_scene::{Class, MediaTime, NormBox};
 
 use crate::{
     fire::FireParams,
@@ -74,6 +74,20 @@ impl Sequence {
             }
             None => self.misses = self.misses.saturating_add(1),
         }
+    }
+
+    /// Found in a picture that is no longer fit to judge: what shows is evidence all the same, what does not show says nothing.
+    /// `now.watched` stands still, so that nothing runs out meanwhile.
+    pub fn glimpse(&mut self, now: Moment, hit: Hit, params: &FireParams, class: Class) {
+        self.look(now, Some(hit));
+        let lasted = now.at.since(self.first.at) >= params.confirm_after_s.span();
+        self.was_lively |= self.is_lively(params, class);
+        self.confirmed |= self.was_lively && lasted && self.hits >= params.hits_min;
+    }
+
+    /// Found at least twice, the last time no longer than `within` before `at`.
+    pub fn is_suspect(&self, at: MediaTime, within: Duration) -> bool {
+        self.hits >= 2 && at.since(self.last_hit.at) <= within
     }
 
     /// Area now over the area when it was first found.

@@ -132,6 +132,11 @@ fn play(inputs: &[(i64, Wild)]) -> Vec<Output> {
     outputs
 }
 
+/// What may be smoke before the lens.
+fn fills(fault: EventKind) -> bool {
+    matches!(fault, EventKind::CameraBlurred | EventKind::CameraCovered | EventKind::CameraGlare)
+}
+
 fn check_order(outputs: &[Output]) -> Result<(), TestCaseError> {
     let mut phases = BTreeMap::new();
     let mut last = MediaTime::ZERO;
@@ -180,7 +185,11 @@ proptest! {
                 (kind, Phase::Updated) if kind.is_camera() => {}
                 // The stop ends what is open, blind or not.
                 (_, Phase::Ended) if finding.end_reason == Some(EndReason::Stopped) => {}
-                // A flame is seen in the dark.
+                // A flame is seen in the dark, and smoke may be what fills the picture.
+                (EventKind::Flame | EventKind::Smoke, Phase::Began) => {
+                    let mut blind = blind.iter().filter(|kind| **kind != EventKind::CameraDark || said.0 == EventKind::Smoke);
+                    prop_assert!(blind.all(|kind| fills(*kind)), "{said:?} in {blind:?}");
+                }
                 (EventKind::Flame, _) => prop_assert!(blind.iter().all(|kind| *kind == EventKind::CameraDark), "{said:?} in {blind:?}"),
                 _ => prop_assert!(blind.is_empty(), "{said:?} while {blind:?}"),
             }

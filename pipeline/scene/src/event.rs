@@ -44,6 +44,9 @@ pub enum EventKind {
     /// Too dark to judge.
     #[serde(rename = "camera.dark")]
     CameraDark,
+    /// The sun or head lamps shine into the lens.
+    #[serde(rename = "camera.glare")]
+    CameraGlare,
     /// Out of focus, or dirt or water on the lens.
     #[serde(rename = "camera.blurred")]
     CameraBlurred,
@@ -57,7 +60,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Congestion,
         Self::StoppedVehicle,
         Self::WrongWay,
@@ -68,6 +71,7 @@ impl EventKind {
         Self::CameraLost,
         Self::CameraFrozen,
         Self::CameraDark,
+        Self::CameraGlare,
         Self::CameraBlurred,
         Self::CameraCovered,
         Self::CameraMoved,
@@ -86,6 +90,7 @@ impl EventKind {
             Self::CameraLost => "camera.lost",
             Self::CameraFrozen => "camera.frozen",
             Self::CameraDark => "camera.dark",
+            Self::CameraGlare => "camera.glare",
             Self::CameraBlurred => "camera.blurred",
             Self::CameraCovered => "camera.covered",
             Self::CameraMoved => "camera.moved",
@@ -99,6 +104,7 @@ impl EventKind {
             Self::CameraLost
                 | Self::CameraFrozen
                 | Self::CameraDark
+                | Self::CameraGlare
                 | Self::CameraBlurred
                 | Self::CameraCovered
                 | Self::CameraMoved
@@ -115,7 +121,7 @@ impl fmt::Display for EventKind {
 /// Why a text is not an event kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is not an event kind; kinds are traffic.congestion, traffic.stopped_vehicle, traffic.wrong_way, traffic.pedestrian, fire.flame, fire.smoke, flood.street and camera.lost|frozen|dark|blurred|covered|moved"
+    "`{0}` is not an event kind; kinds are traffic.congestion, traffic.stopped_vehicle, traffic.wrong_way, traffic.pedestrian, fire.flame, fire.smoke, flood.street and camera.lost|frozen|dark|glare|blurred|covered|moved"
 )]
 pub struct EventKindError(String);
 

@@ -16,6 +16,7 @@ const ICON: Record<EventKind, IconName> = {
   'camera.lost': 'cameraOff',
   'camera.frozen': 'frozen',
   'camera.dark': 'dark',
+  'camera.glare': 'glare',
   'camera.blurred': 'blurred',
   'camera.covered': 'covered',
   'camera.moved': 'moved',

@@ -15,6 +15,7 @@ export type EventKind =
   | 'camera.lost'
   | 'camera.frozen'
   | 'camera.dark'
+  | 'camera.glare'
   | 'camera.blurred'
   | 'camera.covered'
   | 'camera.moved';

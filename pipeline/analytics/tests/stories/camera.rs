@@ -10,12 +10,13 @@ fn story(until_s: f64) -> Story {
 
 #[test]
 fn every_fault_is_named_within_ten_seconds_and_ends() {
-    story(240.0)
+    story(280.0)
         .fault(30.0, 50.0, Fault::Dark)
         .fault(70.0, 90.0, Fault::Covered)
         .fault(110.0, 130.0, Fault::Frozen)
         .fault(150.0, 170.0, Fault::Blurred)
         .fault(190.0, 210.0, Fault::Moved)
+        .fault(230.0, 250.0, Fault::Glare)
         .expect(
             "
             35.0 #1 began camera.dark minor (mean brightness 4 of 255) since 30.0
@@ -28,6 +29,8 @@ fn every_fault_is_named_within_ten_seconds_and_ends() {
             173.0 #4 ended camera.blurred minor (sharpness 120, usually 901: out of focus, fog, or dirt or water on the lens) since 150.0 Cleared
             195.0 #5 began camera.moved moderate (the view is displaced by 20 % of the picture) since 190.0
             213.0 #5 ended camera.moved moderate (the view is displaced by 20 % of the picture) since 190.0 Cleared
+            235.0 #6 began camera.glare minor (50 % of the picture near white, usually 2 %: the sun or head lamps shine into the lens) since 230.0
+            253.0 #6 ended camera.glare minor (50 % of the picture near white, usually 2 %: the sun or head lamps shine into the lens) since 230.0 Cleared
             ",
         );
 }

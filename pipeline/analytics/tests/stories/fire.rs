@@ -182,3 +182,58 @@ fn the_end_of_a_file_ends_what_is_open() {
             ",
     );
 }
+
+#[test]
+fn smoke_that_fills_the_picture_is_no_excuse() {
+    // Four looks found it before the picture went blind, and none after.
+    let column = smoke(0.1, &[(20.0, 0.5, 0.6), (90.0, 0.5, 0.6)]).growing(0.2);
+    Story::new(everything(), 1.0, 60.0).with([column]).fault(24.0, 60.0, Fault::Blurred).ask(28.0, Smoke).ask(45.0, Smoke).expect(
+        "
+            ! burst of 8s
+            28.0 ? smoke Suspected
+            29.0 #1 began camera.blurred minor (sharpness 120, usually 901: out of focus, fog, or dirt or water on the lens) since 24.0
+            29.0 #2 began fire.smoke moderate since 20.0
+            45.0 ? smoke Present
+            ",
+    );
+}
+
+#[test]
+fn smoke_that_is_found_in_a_picture_gone_blind_is_believed() {
+    let column = smoke(0.1, &[(20.0, 0.5, 0.6), (90.0, 0.5, 0.6)]).growing(0.1);
+    Story::new(everything(), 1.0, 40.0).with([column]).fault(22.0, 60.0, Fault::Smoky).ask(35.0, Smoke).expect(
+        "
+            ! burst of 8s
+            24.0 #1 began fire.smoke moderate since 20.0
+            27.0 #2 began camera.blurred minor (sharpness 120, usually 900: out of focus, fog, or dirt or water on the lens) since 22.0
+            35.0 ? smoke Present
+            ",
+    );
+}
+
+#[test]
+fn nothing_begins_in_a_picture_that_went_blind_by_itself() {
+    let column = smoke(0.1, &[(30.0, 0.5, 0.6), (90.0, 0.5, 0.6)]).growing(0.1);
+    Story::new(everything(), 1.0, 60.0).with([column]).fault(22.0, 80.0, Fault::Smoky).ask(50.0, Smoke).expect(
+        "
+            27.0 #1 began camera.blurred minor (sharpness 120, usually 900: out of focus, fog, or dirt or water on the lens) since 22.0
+            50.0 ? smoke Unknown
+            ",
+    );
+}
+
+#[test]
+fn what_was_said_last_stays_said_at_the_end_of_a_file() {
+    let fire = flame(0.06, &[(10.0, 0.3, 0.6), (50.0, 0.3, 0.6)]).flickering(0.4);
+    let mut story = Story::new(everything(), 2.0, 40.0).with([fire]);
+    story.stop = true;
+    story.ask(41.0, Fire).expect(
+        "
+            ! burst of 8s
+            13.0 #1 began fire.flame severe since 10.0
+            ! burst released
+            40.0 #1 ended fire.flame severe since 10.0 Stopped
+            41.0 ? fire Present
+            ",
+    );
+}

@@ -109,8 +109,11 @@ pub fn flow(from_s: f64, until_s: f64, gap_s: f64, y: f32) -> Vec<Thing> {
 pub enum Fault {
     Frozen,
     Dark,
+    Glare,
     Covered,
     Blurred,
+    /// Blurred, and the detector still finds what there is.
+    Smoky,
     Moved,
 }
 
@@ -226,6 +229,9 @@ impl Story {
             analytics.handle_input(MediaTime::from_secs_f64(self.until_s), Input::Stop);
             self.drain(&mut analytics, &mut said);
         }
+        for (t, analytic) in asks {
+            writeln!(said, "{t:6.1} ? {analytic} {:?}", analytics.judgements()[&analytic]).unwrap();
+        }
         said
     }
 
@@ -236,7 +242,7 @@ impl Story {
             Some(Fault::Frozen) => self.faults.iter().find(|f| f.2 == Fault::Frozen).map_or(t, |f| f.0),
             _ => t,
         };
-        let hidden = matches!(fault, Some(Fault::Dark | Fault::Covered | Fault::Blurred));
+        let hidden = matches!(fault, Some(Fault::Dark | Fault::Glare | Fault::Covered | Fault::Blurred));
         let boxes: Vec<(usize, &Thing, NormBox)> = self
             .things
             .iter()
@@ -355,10 +361,11 @@ fn health(fault: Option<Fault>, frame: u64) -> PictureHealth {
             likeness: Some(0.1),
             ..well
         },
+        Some(Fault::Glare) => PictureHealth { luma_mean: 200.0, bright_share: 0.5, likeness: Some(0.3), ..well },
         Some(Fault::Covered) => {
             PictureHealth { luma_mean: 60.0, luma_std: 4.0, sharpness: 5.0, shift: None, likeness: Some(0.1), ..well }
         }
-        Some(Fault::Blurred) => PictureHealth { sharpness: 120.0, shift: None, likeness: Some(0.3), ..well },
+        Some(Fault::Blurred | Fault::Smoky) => PictureHealth { sharpness: 120.0, shift: None, likeness: Some(0.3), ..well },
         Some(Fault::Moved) => {
             PictureHealth { shift: Some(Shift { dx: 0.2, dy: 0.05, response: 0.5 }), likeness: Some(0.2), ..well }
         }

@@ -1,0 +1,173 @@
+//! What a fire detector takes for fire again and again in one place: a camera-day of it.
+//!
+//! How many of each a street has, and in what share of the looks each is said to be fire, are assumptions; the card only says what they are (brake lights in a row,
+//! an orange lorry, red cloth, lamps, pink clouds) and how often all of them together are said. They are chosen so that a street has something of each kind every day.
+
+use matpho_scene::{Class, Detection, NormBox};
+
+use super::{Dice, Weather, fire::FireDetector};
+
+/// One of them.
+#[derive(Debug, Clone)]
+pub struct Lookalike {
+    id: u32,
+    /// What it is, for people.
+    pub name: &'static str,
+    class: Class,
+    /// From when to when, seconds of the day.
+    pub from_s: f64,
+    /// See `from_s`.
+    pub to_s: f64,
+    /// Middle of its lower side, and its sides.
+    at: (f32, f32),
+    size: f32,
+    /// It wanders by so much a second.
+    drift: (f32, f32),
+    /// Its area swings by this part over `breath_s`.
+    breath: f32,
+    breath_s: f32,
+    /// Share of the looks in which it is said.
+    said: f32,
+    /// How carelessly it is boxed, in the detector's own trembling.
+    rough: f32,
+    /// A vehicle whose lamp it is drives under it.
+    pub driven: bool,
+}
+
+impl Lookalike {
+    /// Where it is at `t`.
+    pub fn at(&self, t: f64) -> Option<NormBox> {
+        if !(self.from_s..self.to_s).contains(&t) {
+            return None;
+        }
+        let age = (t - self.from_s) as f32;
+        let swing = 1.0 + self.breath * (age * std::f32::consts::TAU / self.breath_s).sin();
+        let size = self.size * swing;
+        let (x, y) = (self.at.0 + self.drift.0 * age, self.at.1 + self.drift.1 * age);
+        NormBox::clipped(x - size / 2.0, y - size, x + size / 2.0, y)
+    }
+
+    /// The vehicle's box, where one drives under it.
+    pub fn vehicle(&self, t: f64) -> Option<NormBox> {
+        let lamp = self.at(t).filter(|_| self.driven)?;
+        NormBox::clipped(
+            lamp.x1() - self.size * 1.5,
+            lamp.y1() - self.size * 2.0,
+            lamp.x2() + self.size * 1.5,
+            lamp.y2() + self.size,
+        )
+    }
+
+    /// What the detector says of it at `t`.
+    pub fn look(&self, detector: &mut FireDetector, t: f64) -> Option<Detection> {
+        let bbox = self.at(t)?;
+        if !detector.finds(self.id, t, self.said) {
+            return None;
+        }
+        let drawn = detector.draw(bbox, self.rough)?;
+        Some(detector.detection(self.class, 0.47, drawn))
+    }
+}
+
+/// A day of `hours` on one camera.
+pub fn day(weather: Weather, hours: f64, seed: u64) -> Vec<Lookalike> {
+    let mut dice = Dice::new(seed ^ 0x1a2b);
+    let mut out = Vec::new();
+    let seconds = hours * 3600.0;
+    let mut put = |name, class, (from_s, lasts_s): (f64, f64), size, shape: Shape| {
+        let id = 1000 + out.len() as u32;
+        let at = (dice.range(0.1, 0.9), dice.range(0.3, 0.9));
+        out.push(Lookalike {
+            id,
+            name,
+            class,
+            from_s,
+            to_s: from_s + lasts_s,
+            at,
+            size,
+            drift: shape.drift,
+            breath: shape.breath,
+            breath_s: shape.breath_s,
+            said: shape.said,
+            rough: shape.rough,
+            driven: shape.driven,
+        });
+    };
+    let still = Shape { drift: (0.0, 0.0), breath: 0.0, breath_s: 1.0, said: 0.5, rough: 1.0, driven: false };
+    let night = weather == Weather::Night;
+    // Lamps, signs and red shop fronts: there all the time.
+    for (name, said, size) in [("lamp", 0.5, 0.03), ("lamp", 0.3, 0.05), ("red sign", 0.15, 0.06)] {
+        let said = if night { said } else { said / 3.0 };
+        put(name, Class::Fire, (0.0, seconds), size, Shape { said, ..still });
+    }
+    if night {
+        put("neon, blinking", Class::Fire, (0.0, seconds), 0.06, Shape { said: 0.4, breath: 0.15, breath_s: 3.0, ..still });
+    }
+    // The sun sets: it drifts, it grows, clouds tear its edges.
+    put("sunset", Class::Fire, (seconds * 0.7, 2400.0), 0.18, Shape { drift: (1e-5, 3e-5), said: 0.5, rough: 2.0, ..still });
+    // Brake lights of a queue, every 90 s for 40 s: another vehicle's each time.
+    let mut t = 30.0;
+    while t < seconds {
+        let said = if night || weather == Weather::Rain { 0.25 } else { 0.08 };
+        put("brake lights", Class::Fire, (t, 40.0), 0.05, Shape { said, rough: 3.0, ..still });
+        t += 90.0;
+    }
+    // A passing lamp every 20 s; most of its vehicles are found too.
+    let mut t = 10.0;
+    let mut n = 0;
+    while t < seconds {
+        let said = if night { 0.2 } else { 0.05 };
+        let driven = n % 4 != 0;
+        put("passing lamp", Class::Fire, (t, 8.0), 0.03, Shape { drift: (0.06, 0.02), said, rough: 2.0, driven, ..still });
+        (t, n) = (t + 20.0, n + 1);
+    }
+    // An orange lorry parks; red cloth sways; each some times a day.
+    let mut t = 1000.0;
+    while t < seconds {
+        put("orange lorry", Class::Fire, (t, 1200.0), 0.1, Shape { said: 0.3, ..still });
+        put(
+            "red cloth",
+            Class::Fire,
+            (t + 2000.0, 3600.0),
+            0.08,
+            Shape { said: 0.2, breath: 0.1, breath_s: 2.5, rough: 2.0, ..still },
+        );
+        t += 9000.0;
+    }
+    // Exhaust clouds, dust behind a lorry, steam of a kitchen.
+    let mut t = 300.0;
+    while t < seconds {
+        put(
+            "dust",
+            Class::Smoke,
+            (t, 6.0),
+            0.2,
+            Shape { drift: (0.03, 0.0), said: 0.4, breath: 0.3, breath_s: 8.0, rough: 2.0, ..still },
+        );
+        t += 1200.0;
+    }
+    let mut t = 2500.0;
+    while t < seconds {
+        put(
+            "steam",
+            Class::Smoke,
+            (t, 90.0),
+            0.1,
+            Shape { drift: (0.0, -2e-4), said: 0.25, breath: 0.2, breath_s: 6.0, rough: 2.0, ..still },
+        );
+        t += 7200.0;
+    }
+    if weather == Weather::Rain {
+        put("mist", Class::Smoke, (seconds * 0.3, seconds * 0.2), 0.6, Shape { said: 0.15, rough: 1.0, ..still });
+    }
+    out
+}
+
+struct Shape {
+    drift: (f32, f32),
+    breath: f32,
+    breath_s: f32,
+    said: f32,
+    rough: f32,
+    driven: bool,
+}

@@ -1,0 +1,117 @@
+//! Puts scenes and lookalikes before the analytics, as a gateway would: so many looks a second, all of them while a burst lasts.
+
+use matpho_analytics::{Analytic, CameraAnalytics, CameraPlan, Input, Observation, Output, Params, Request};
+use matpho_scene::{
+    Class, MediaTime, Score, TrackId, Tracked,
+    event::{EventKind, Phase},
+};
+
+use super::{
+    fire::{FireDetector, Sight},
+    lookalikes::Lookalike,
+    scenes::{BURST_HZ, FireScene, PICTURE},
+};
+
+/// How the camera is looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pace {
+    /// Seconds from one look to the next.
+    pub every_s: f64,
+    /// Whether the media stage grants bursts.
+    pub bursts: bool,
+    /// Whether vehicles are looked for too.
+    pub vehicles: bool,
+}
+
+/// What a play came to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Outcome {
+    /// When each event of a kind was announced.
+    pub began: Vec<(EventKind, f64)>,
+    /// Looks, bursts included.
+    pub looks: u64,
+    /// Looks of bursts alone.
+    pub burst_looks: u64,
+}
+
+impl Outcome {
+    /// When the first event of a kind was announced at or after `from`.
+    pub fn first(&self, kind: EventKind, from: f64) -> Option<f64> {
+        self.began.iter().filter(|(k, t)| *k == kind && *t >= from).map(|(_, t)| *t).reduce(f64::min)
+    }
+}
+
+/// The plan of a camera that watches for fire and smoke.
+pub fn fire_plan(params: Params) -> CameraPlan {
+    let analytics = [Analytic::Fire, Analytic::Smoke, Analytic::StoppedVehicle].into();
+    CameraPlan::new(Vec::new(), analytics, params).unwrap_or_else(|e| unreachable!("{e:?}"))
+}
+
+/// Plays a scene, or nothing but lookalikes, for `seconds`.
+pub fn fire(
+    plan: &CameraPlan,
+    scene: Option<&FireScene>,
+    like: &[Lookalike],
+    seconds: f64,
+    pace: &Pace,
+    sight: Sight,
+    seed: u64,
+) -> Outcome {
+    let mut analytics = CameraAnalytics::new(plan.clone());
+    let mut detector = FireDetector::new(sight, seed);
+    let mut outcome = Outcome::default();
+    let every = (pace.every_s * BURST_HZ as f64).round() as u64;
+    let mut burst_until = 0u64;
+    let mut tick = 0u64;
+    // Lookalikes come in the order of their beginnings, but for those that last; a window over them keeps a day cheap.
+    let mut order: Vec<&Lookalike> = like.iter().collect();
+    order.sort_by(|a, b| a.from_s.total_cmp(&b.from_s));
+    let (mut next, mut under_way): (usize, Vec<&Lookalike>) = (0, Vec::new());
+    let end = (seconds * BURST_HZ as f64) as u64;
+    while tick <= end {
+        let t = tick as f64 / BURST_HZ as f64;
+        let bursting = tick < burst_until;
+        while next < order.len() && order[next].from_s <= t {
+            under_way.push(order[next]);
+            next += 1;
+        }
+        under_way.retain(|l| l.to_s > t);
+        outcome.looks += 1;
+        outcome.burst_looks += u64::from(!tick.is_multiple_of(every));
+        let (flames, smoke) = scene.map_or((&[][..], &[][..]), |scene| scene.at(t));
+        let mut found = detector.look(t, flames, smoke);
+        found.extend(under_way.iter().filter_map(|l| l.look(&mut detector, t)));
+        let at = MediaTime::from_secs_f64(t);
+        let tracks: Vec<Tracked> = under_way
+            .iter()
+            .enumerate()
+            .filter(|_| pace.vehicles)
+            .filter_map(|(n, l)| {
+                let (bbox, first_seen) = (l.vehicle(t)?, MediaTime::from_secs_f64(l.from_s));
+                Some(Tracked {
+                    id: TrackId(n as u64 + l.from_s as u64 * 16),
+                    class: Class::Car,
+                    score: Score::clamped(0.6),
+                    bbox,
+                    first_seen,
+                    last_seen: at,
+                    hits: 5,
+                })
+            })
+            .collect();
+        let seen = Observation { fire: Some(&found), tracks: pace.vehicles.then_some(&tracks), ..Observation::bare(PICTURE) };
+        analytics.handle_input(at, Input::Frame(seen));
+        while let Some(output) = analytics.poll_output() {
+            match output {
+                Output::Finding(f) if f.phase == Phase::Began => outcome.began.push((f.kind, t)),
+                Output::Request(Request::BurstFullRate { at_most }) if pace.bursts => {
+                    burst_until = tick + (at_most.as_secs_f64() * BURST_HZ as f64) as u64;
+                }
+                Output::Request(Request::ReleaseBurst) => burst_until = 0,
+                Output::Finding(_) | Output::Measurement(_) | Output::Request(_) => {}
+            }
+        }
+        tick = if bursting || tick < burst_until { tick + 1 } else { (tick / every + 1) * every };
+    }
+    outcome
+}

@@ -1,0 +1,84 @@
+//! Scenes of the simulated city with their truth, taken once and judged many times.
+
+use std::{collections::BTreeMap, path::Path};
+
+use matpho_scene::{NormBox, PictureSize};
+use matpho_sim::{CameraSim, Fault, Models, Scenario};
+
+use super::{Dice, Weather};
+
+/// Pictures a second of a burst.
+pub const BURST_HZ: u64 = 8;
+/// The picture that truth is taken from.
+pub const PICTURE: PictureSize = PictureSize { width: 480, height: 270 };
+/// From this side (root of the area, in pixels of a picture 512 wide) on a person would say so too.
+const VISIBLE_PX: f32 = 12.0;
+/// Around the beginning, truth is taken as often as a burst looks.
+const CLOSE_S: f64 = 30.0;
+
+/// What burns where, by eighths of a second.
+#[derive(Debug, Clone)]
+pub struct FireScene {
+    /// How long.
+    pub seconds: f64,
+    /// When a person would first say so; none where nothing is ever large enough.
+    pub visible_s: Option<f64>,
+    /// The same for smoke.
+    pub smoke_visible_s: Option<f64>,
+    /// When it is out.
+    pub out_s: f64,
+    truth: BTreeMap<u64, (Vec<NormBox>, Vec<NormBox>)>,
+}
+
+impl FireScene {
+    /// Flames and smoke at `t`.
+    pub fn at(&self, t: f64) -> (&[NormBox], &[NormBox]) {
+        let tick = (t * BURST_HZ as f64).round() as u64;
+        self.truth.range(..=tick).next_back().map_or((&[], &[]), |(_, (flames, smoke))| (flames, smoke))
+    }
+
+    /// Renders a street on which something burns for a minute.
+    pub fn film(weather: Weather, seed: u32, models: &Models) -> Self {
+        let mut dice = Dice::new(u64::from(seed) ^ 0xf1e);
+        let (at_s, until_s, seconds) = (30.0 + f64::from(dice.range(0.0, 15.0)), 105.0, 120.0);
+        let place = ["shop", "kerb", "vehicle"][seed as usize % 3];
+        let direction = if dice.chance(0.5) { "inbound" } else { "outbound" };
+        let text = format!(
+            "seed = {seed}\n[[camera]]\nid = \"a\"\nwidth = {}\nheight = {}\npose = {{ height_m = {:.1}, pitch_deg = {:.0}, yaw_deg = {:.0}, hfov_deg = 58 }}\nlook = {}\n\
+             traffic = {{ inbound_per_h = 900, outbound_per_h = 900 }}\n\
+             [[camera.event]]\nkind = \"fire\"\nat_s = {at_s:.2}\nuntil_s = {until_s}\nplace = \"{place}\"\ndirection = \"{direction}\"\nat_m = {:.0}\nsize_m = {:.1}\ngrow_s = {:.0}\n",
+            PICTURE.width,
+            PICTURE.height,
+            dice.range(6.0, 9.0),
+            dice.range(13.0, 18.0),
+            dice.range(-6.0, 6.0),
+            weather.look(),
+            dice.range(16.0, 40.0),
+            dice.range(1.8, 4.0),
+            dice.range(8.0, 25.0),
+        );
+        let scenario =
+            Scenario::parse(&text, Path::new("judgement_hazard")).unwrap_or_else(|e| unreachable!("our own scenario: {e}"));
+        let mut sim = CameraSim::new(&scenario, &scenario.cameras[0], models);
+        let (mut truth, mut visible_s, mut smoke_visible_s) = (BTreeMap::new(), None, None);
+        for tick in 0..=(seconds as u64 * BURST_HZ) {
+            let t = tick as f64 / BURST_HZ as f64;
+            let close = (at_s..at_s + CLOSE_S).contains(&t);
+            if !close && tick % BURST_HZ != 0 {
+                continue;
+            }
+            let states = sim.picture(t, Fault::None).truth.states;
+            let boxes = |of: &[[f32; 4]]| of.iter().filter_map(|b| NormBox::from_pixels(*b, PICTURE)).collect::<Vec<_>>();
+            let (flames, smoke) = (boxes(&states.fire), boxes(&states.smoke));
+            let large = |b: &NormBox| b.area().sqrt() * 512.0 >= VISIBLE_PX;
+            if visible_s.is_none() && flames.iter().any(large) {
+                visible_s = Some(t);
+            }
+            if smoke_visible_s.is_none() && smoke.iter().any(large) {
+                smoke_visible_s = Some(t);
+            }
+            truth.insert(tick, (flames, smoke));
+        }
+        Self { seconds, visible_s, smoke_visible_s, out_s: until_s, truth }
+    }
+}
