@@ -1,9 +1,10 @@
 //! Another street of the same kind: camera pose, light, road, houses and traffic by chance, for training and for testing over many scenes.
 
 use crate::geom::Dice;
-use crate::scenario::{Camera, Daylight, Median};
+use crate::scenario::{Camera, Daylight, Median, Mix};
 
-/// `camera` with everything that may differ between two streets drawn anew; its size, rate, events and login stay.
+/// `camera` with everything that may differ between two streets drawn anew; its size, rate, events and login stay, and so does
+/// a mix of classes that the scenario sets itself.
 pub fn vary(camera: &Camera, seed: u32) -> Camera {
     let mut d = Dice::new(seed ^ 0x0a57);
     let mut c = camera.clone();
@@ -38,11 +39,14 @@ pub fn vary(camera: &Camera, seed: u32) -> Camera {
     t.inbound_per_h = 1500.0 * busy * d.range(0.6, 1.4);
     t.outbound_per_h = 1500.0 * busy * d.range(0.6, 1.4);
     t.walkers = d.below(14) as u32;
-    let m = &mut t.mix;
-    m.motorcycle = d.range(0.4, 0.85);
-    m.car = d.range(0.08, 0.4);
-    m.truck = d.range(0.0, 0.12);
-    m.bus = d.range(0.0, 0.08);
-    m.bicycle = d.range(0.0, 0.06);
+    if t.mix == Mix::default() {
+        t.mix = Mix {
+            motorcycle: d.range(0.4, 0.85),
+            car: d.range(0.08, 0.4),
+            truck: d.range(0.0, 0.12),
+            bus: d.range(0.0, 0.08),
+            bicycle: d.range(0.0, 0.06),
+        };
+    }
     c
 }

@@ -191,7 +191,8 @@ impl Traffic {
                 w.y = 110.0;
             }
         }
-        self.vehicles.retain(|v| v.s < LENGTH_M && v.s > -1.0);
+        // Measured at the end that is still to come in: the middle of a bus is metres outside when its front appears.
+        self.vehicles.retain(|v| v.s < LENGTH_M && v.s + v.length / 2.0 > 0.0);
         self.steps += 1;
     }
 
@@ -609,6 +610,15 @@ mod tests {
     }
 
     #[test]
+    fn every_class_of_the_mix_comes_in() {
+        for class in [Class::Motorcycle, Class::Car, Class::Truck, Class::Bus] {
+            let mut frames = 0;
+            run("", 120, |traffic, _| frames += usize::from(traffic.vehicles.iter().any(|v| v.class == class)));
+            assert!(frames > 200, "{class:?} in {frames} of 4800 frames");
+        }
+    }
+
+    #[test]
     fn traffic_flows_until_the_bottleneck_closes_and_flows_again_after() {
         let mean_v = |traffic: &Traffic| {
             let on: Vec<f32> = traffic
@@ -625,12 +635,12 @@ mod tests {
                 // Whoever was placed at the start has yet to find a speed.
             } else if t < 20.0 {
                 assert!(!traffic.jammed(Direction::Inbound), "a jam at {t} s");
-                assert!(mean_v(traffic) > 5.0, "only {} m/s at {t} s", mean_v(traffic));
+                assert!(mean_v(traffic) > 4.0, "only {} m/s at {t} s", mean_v(traffic));
             } else if (75.0..100.0).contains(&t) {
                 assert!(traffic.jammed(Direction::Inbound) && mean_v(traffic) < 2.5, "{} m/s at {t} s", mean_v(traffic));
                 assert!(!traffic.jammed(Direction::Outbound));
             } else if t > 180.0 {
-                assert!(mean_v(traffic) > 5.0, "still {} m/s at {t} s", mean_v(traffic));
+                assert!(mean_v(traffic) > 4.0, "still {} m/s at {t} s", mean_v(traffic));
             }
         });
     }
