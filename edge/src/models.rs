@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use matpho_analytics::{Analytic, CameraPlan};
-use matpho_infer::{Entry, InferError, Model, Provider, Registry, Runtime, SessionOptions};
+use matpho_infer::{Entry, InferError, Model, Provider, Registry, Runtime, SessionOptions, Tiling};
 use matpho_scene::ModelId;
 
 use crate::{config, judge::SCORE_FLOOR, look::Models};
@@ -143,6 +143,13 @@ pub fn verify(registry: &Registry) -> (Vec<String>, Vec<String>) {
         }
     }
     (right, wrong)
+}
+
+/// Tiles as they are written: `2x2` is two across and two down, which overlap by a seventh.
+pub fn tiling(text: &str) -> Option<Tiling> {
+    let (cols, rows) = text.split_once('x')?;
+    let side = |text: &str| text.parse().ok().filter(|side| (1..=8).contains(side));
+    Some(Tiling { cols: side(cols)?, rows: side(rows)?, overlap: 0.15 })
 }
 
 /// Where a model is fetched from.

@@ -4,6 +4,7 @@
 
 mod analyze;
 mod annotate;
+mod eval;
 mod probe;
 mod replay;
 mod session;
@@ -76,7 +77,7 @@ struct ModelsArgs {
     models: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Subcommand)]
 enum ModelsAction {
     /// Prints the registry as a table
     List,
@@ -84,6 +85,8 @@ enum ModelsAction {
     Verify,
     /// Fetches what is missing, from its own address or from MATPHO_MODEL_MIRROR (a folder or an address)
     Pull,
+    /// Judges models on pictures whose truth is known, and prints tables
+    Eval(eval::EvalArgs),
 }
 
 /// What `analyze` and `replay` are to watch for, where, and how.
@@ -186,7 +189,8 @@ fn check_config(path: &Path) -> Result<(), Failure> {
 fn models_command(args: &ModelsArgs) -> Result<(), Failure> {
     let registry = Registry::load(&models::find_registry(args.models.as_deref()).map_err(Failure::Usage)?)
         .map_err(|e| Failure::Usage(e.into()))?;
-    match args.action {
+    match &args.action {
+        ModelsAction::Eval(args) => return eval::eval(args, &registry),
         ModelsAction::List => print!("{}", models::list(&registry)),
         ModelsAction::Verify => {
             let (right, wrong) = models::verify(&registry);
