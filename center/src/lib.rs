@@ -18,6 +18,7 @@ pub mod cli;
 pub mod clips;
 pub mod clock;
 pub mod config;
+pub mod feeds;
 pub mod health;
 pub mod incident;
 pub mod ingest;
