@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 /// A set of event kinds, or all of them, those to come included. Written `all`, or kinds and families with commas between them:
 /// `fire,flood.street`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Kinds(u16);
+pub struct Kinds(u32);
 
 /// Stands for kinds to come.
-const FUTURE: u16 = 1 << EventKind::ALL.len();
+const FUTURE: u32 = 1 << EventKind::ALL.len();
 
-const fn bit(kind: EventKind) -> u16 {
+const fn bit(kind: EventKind) -> u32 {
     1 << kind as u16
 }
 

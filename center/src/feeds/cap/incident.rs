@@ -222,6 +222,7 @@ fn profile(kind: EventKind) -> Option<Profile> {
         | EventKind::CameraDark
         | EventKind::CameraBlurred
         | EventKind::CameraCovered
+        | EventKind::CameraGlare
         | EventKind::CameraMoved => None,
     }
 }
