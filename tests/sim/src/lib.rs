@@ -1,6 +1,6 @@
 //! A city that is not there: streets drawn as cameras see them, served as RTSP cameras, with the truth written beside every picture.
 //!
-//! Here: scenarios (`scenario`), traffic and what happens on a street, the renderer, faults, and the RTSP servers. **Invariant:** a picture and its truth are functions of
+//! Here: scenarios (`scenario`), traffic and what happens on a street, the renderer, streets watched without drawing them (`watch`), faults, and the RTSP servers. **Invariant:** a picture and its truth are functions of
 //! scenario, camera and scenario time alone; the same seed gives the same bytes. Wall time enters only where a stream is paced.
 //!
 //! Not here: anything that judges pictures. This crate shares no code with what it tests.
@@ -18,6 +18,7 @@ mod serve;
 mod truth;
 mod vary;
 mod video;
+mod watch;
 mod world;
 
 pub use camera::{CameraSim, Models, Picture};
@@ -33,3 +34,4 @@ pub use serve::{City, CityError, Options, Shot};
 pub use truth::{Bounds, Class, Object, States, Truth};
 pub use vary::vary;
 pub use video::{VideoJob, film};
+pub use watch::{Bodies, Stretch, Watch};

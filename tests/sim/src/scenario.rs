@@ -313,6 +313,8 @@ pub enum Event {
     Stopped { at_s: f64, until_s: Option<f64>, direction: Direction, class: Option<Class>, at_m: Option<f32> },
     /// Riders come the wrong way along the kerb, one every `every_s`.
     WrongWay { at_s: f64, until_s: Option<f64>, direction: Direction, every_s: Option<f64> },
+    /// Somebody walks on the carriageway, a step in from the kerb, the way traffic goes; from `at_m` on.
+    OnFoot { at_s: f64, until_s: Option<f64>, direction: Direction, at_m: Option<f32> },
     /// Flames with their smoke, growing over `grow_s` to `size_m` tall.
     Fire {
         at_s: f64,
@@ -347,6 +349,7 @@ impl Event {
             | Self::Signal { at_s, until_s, .. }
             | Self::Stopped { at_s, until_s, .. }
             | Self::WrongWay { at_s, until_s, .. }
+            | Self::OnFoot { at_s, until_s, .. }
             | Self::Fire { at_s, until_s, .. }
             | Self::Smoke { at_s, until_s, .. }
             | Self::Flood { at_s, until_s, .. }

@@ -37,6 +37,8 @@ pub(crate) struct Vehicle {
     pub wrong_way: bool,
     /// Index of the event that made it stand.
     pub halted_by: Option<usize>,
+    /// Index of the event that has it walk on the carriageway.
+    on_foot_for: Option<usize>,
     aim_o: f32,
     next_choice_s: f64,
     /// Sideways speed, for the heading.
@@ -226,7 +228,9 @@ impl Traffic {
         let on: Vec<&Vehicle> = self
             .vehicles
             .iter()
-            .filter(|v| v.direction == direction && !v.wrong_way && (5.0..90.0).contains(&v.place().1))
+            .filter(|v| {
+                v.direction == direction && !v.wrong_way && v.class != Class::Person && (5.0..90.0).contains(&v.place().1)
+            })
             .collect();
         let slow = on.iter().filter(|v| v.v < 2.0).count();
         made && on.len() >= 10 && slow * 2 > on.len()
@@ -245,6 +249,8 @@ impl Traffic {
                 v.halted_by = None;
             }
         }
+        // Whoever walks steps back on the kerb when the event is over.
+        self.vehicles.retain(|v| v.on_foot_for.is_none_or(|i| active.contains(&i)));
         for (i, e) in &events {
             match e {
                 Event::Stopped { direction, class, at_m, .. } if active.contains(i) => {
@@ -257,6 +263,11 @@ impl Traffic {
                     let every = (every_s.unwrap_or(20.0) / STEP_S) as i64;
                     if self.steps - self.sent[*i] >= every && self.send_wrong_way(*direction, models) {
                         self.sent[*i] = self.steps;
+                    }
+                }
+                Event::OnFoot { direction, at_m, .. } if active.contains(i) => {
+                    if !self.vehicles.iter().any(|v| v.on_foot_for == Some(*i)) {
+                        self.step_off_the_kerb(*i, *direction, at_m.unwrap_or(25.0), models);
                     }
                 }
                 _ => {}
@@ -366,6 +377,7 @@ impl Traffic {
             cloth: self.dice.pick(CLOTHS),
             wrong_way: false,
             halted_by: None,
+            on_foot_for: None,
             aim_o: 0.0,
             next_choice_s: 0.0,
             drift: 0.0,
@@ -430,6 +442,24 @@ impl Traffic {
         free
     }
 
+    /// Somebody begins to walk on the carriageway, as soon as nobody is in the way.
+    fn step_off_the_kerb(&mut self, event: usize, direction: Direction, at_m: f32, models: &[Model]) {
+        let mut v = self.new_vehicle(direction, Class::Person, models);
+        let (_, hi) = self.span(direction);
+        v.on_foot_for = Some(event);
+        v.s = along(direction, at_m);
+        v.o = hi - 0.9;
+        v.aim_o = v.o;
+        v.wish_v = self.dice.range(0.9, 1.4);
+        v.v = v.wish_v;
+        let free = self.vehicles.iter().all(|u| {
+            u.direction != direction || (u.s - v.s).abs() > (u.length + v.length) / 2.0 + 4.0 || lateral_gap(u, &v, v.o) > 0.4
+        });
+        if free {
+            self.vehicles.push(v);
+        }
+    }
+
     /// Free road ahead of vehicle `i` if it rode at `o`: gap and the speed of whoever ends it.
     fn ahead(&self, order: &[usize], i: usize, o: f32, margin: f32) -> (f32, f32) {
         let me = &self.vehicles[i];
@@ -451,7 +481,7 @@ impl Traffic {
     fn choose_line(&mut self, order: &[usize], k: usize, t: f64) {
         let i = order[k];
         let me = &self.vehicles[i];
-        if t < me.next_choice_s || me.wrong_way || me.halted_by.is_some() {
+        if t < me.next_choice_s || me.wrong_way || me.halted_by.is_some() || me.on_foot_for.is_some() {
             return;
         }
         let (lo, hi) = self.span(me.direction);
@@ -513,7 +543,7 @@ impl Traffic {
         let (mut gap, mut lead_v) = self.ahead(order, i, me.o, CLEAR_M - 0.02);
         let body_gap = gap;
         let mut wish = me.wish_v;
-        if !me.wrong_way {
+        if !me.wrong_way && me.on_foot_for.is_none() {
             for p in slow.iter().filter(|p| p.direction == me.direction) {
                 let to = p.from_s - me.s - me.length / 2.0;
                 if to > 0.0 && p.v < 0.1 && to < gap {

@@ -1,0 +1,273 @@
+//! How well traffic is judged on the simulated city's truth, seen through a detector that errs: tables by weather and by what happens.
+//!
+//! `cargo bench -p matpho-benches --bench judgement_traffic`; `-- --test` one short street. `MATPHO_BENCH_SEEDS` sets how many streets of each kind (default 3),
+//! `MATPHO_BENCH_TELL=1` lists every false alarm with its street and second.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use matpho_analytics::{Analytic, Params};
+use matpho_benches::{
+    Table, is_smoke,
+    judged::{Ask, play},
+    marks::{Marks, level},
+    streets::{Kind, Weather},
+};
+use matpho_scene::event::{EventKind, LevelOfService};
+use matpho_sim::Bodies;
+
+fn main() -> Result<()> {
+    let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
+    let seeds = if is_smoke() { 1 } else { number("MATPHO_BENCH_SEEDS", 3) };
+    let tell = number("MATPHO_BENCH_TELL", 0) > 0;
+    let bodies = Bodies::build();
+    println!("Command: `cargo bench -p matpho-benches --bench judgement_traffic`; {seeds} streets of each kind.");
+    let ask = ask(Params::default());
+    let mut runs = Vec::new();
+    for weather in if is_smoke() { &Weather::ALL[..1] } else { &Weather::ALL[..] } {
+        for kind in if is_smoke() { &Kind::ALL[1..2] } else { &Kind::ALL[..] } {
+            for seed in 0..seeds {
+                let street = kind.street(*weather, seed)?;
+                let mut marks = Marks::default();
+                play(&street, &ask, &bodies, |moment| marks.look(moment))?;
+                if tell {
+                    for (event, list) in &marks.wrong {
+                        list.iter().for_each(|f| {
+                            eprintln!("{} {} {seed} at {:.1} s: {event} {}", weather.name(), kind.name(), f.t, f.what)
+                        });
+                    }
+                    for s in marks.stopped.values().filter(|s| s.seen_s > 20.0 && s.found_s.is_none_or(|f| f - s.from_s > 20.0)) {
+                        eprintln!(
+                            "{} {} {seed}: stopped {:.1} to {:.1} s found {:?}",
+                            weather.name(),
+                            kind.name(),
+                            s.from_s,
+                            s.to_s,
+                            s.found_s
+                        );
+                    }
+                }
+                runs.push(Run { weather: *weather, kind: *kind, minutes: street.seconds / 60.0, marks });
+            }
+        }
+    }
+    figures(&runs);
+    levels(&runs);
+    incidents(&runs);
+    congestion(&runs);
+    Ok(())
+}
+
+struct Run {
+    weather: Weather,
+    kind: Kind,
+    minutes: f64,
+    marks: Marks,
+}
+
+fn ask(mut params: Params) -> Ask {
+    params.congestion.measure_every_s = 30.0.try_into().unwrap_or(params.congestion.measure_every_s);
+    let analytics = [Analytic::Congestion, Analytic::StoppedVehicle, Analytic::WrongWay, Analytic::Pedestrian].into();
+    Ask { analytics, params, calibrated: true, lines: true, directions: true }
+}
+
+fn of(runs: &[Run], weather: Weather) -> impl Iterator<Item = &Run> {
+    runs.iter().filter(move |run| run.weather == weather)
+}
+
+fn percent(part: f32, whole: f32) -> String {
+    if whole > 0.0 { format!("{:.1}", 100.0 * part / whole) } else { "".into() }
+}
+
+fn mean(values: &[f32]) -> f32 {
+    values.iter().sum::<f32>() / values.len().max(1) as f32
+}
+
+fn figures(runs: &[Run]) {
+    let table = Table::begin(
+        "Figures: all streets of a weather, 30 s periods",
+        &[
+            "weather",
+            "street",
+            "minutes",
+            "crossed",
+            "counted",
+            "volume error %",
+            "speed error % (mean of periods)",
+            "speed bias %",
+            "density bias %",
+            "mean density error pc/km/lane",
+        ],
+    );
+    for weather in Weather::ALL {
+        let kinds = Kind::ALL.into_iter().map(Some).chain([None]);
+        for kind in kinds {
+            let some: Vec<&Run> = of(runs, weather).filter(|run| kind.is_none_or(|k| k == run.kind)).collect();
+            if some.is_empty() {
+                continue;
+            }
+            let (crossed, counted) = some.iter().fold((0, 0), |(a, b), r| (a + r.marks.crossed, b + r.marks.counted));
+            let periods = || some.iter().flat_map(|r| &r.marks.periods);
+            // Three vehicles at a time: a mean of less is no measurement of speed.
+            let speeds: Vec<(f32, f32)> = periods()
+                .filter(|p| p.vehicles >= 1.0)
+                .filter_map(|p| Some((p.said.speed_kmh?, p.speed_kmh.filter(|v| *v > 2.0)?)))
+                .collect();
+            let errors: Vec<f32> = speeds.iter().map(|(said, truth)| 100.0 * (said - truth).abs() / truth.max(5.0)).collect();
+            let bias =
+                100.0 * (speeds.iter().map(|s| s.0).sum::<f32>() / speeds.iter().map(|s| s.1).sum::<f32>().max(1e-6) - 1.0);
+            let said: f32 = periods().filter_map(|p| p.said.density_pc_per_km_lane).sum();
+            let truth: f32 = periods().map(|p| p.density).sum();
+            let density: Vec<f32> = periods().filter_map(|p| Some((p.said.density_pc_per_km_lane? - p.density).abs())).collect();
+            table.row(&[
+                weather.name(),
+                kind.map_or("**all**", Kind::name),
+                &format!("{:.0}", some.iter().map(|r| r.minutes).sum::<f64>()),
+                &crossed.to_string(),
+                &counted.to_string(),
+                &percent(counted as f32 - crossed as f32, crossed as f32),
+                &format!("{:.1}", mean(&errors)),
+                &format!("{bias:.1}"),
+                &percent(said - truth, truth),
+                &format!("{:.2}", mean(&density)),
+            ]);
+        }
+    }
+}
+
+fn levels(runs: &[Run]) {
+    for weather in Weather::ALL {
+        let mut counts: BTreeMap<(LevelOfService, LevelOfService), u32> = BTreeMap::new();
+        for p in of(runs, weather).flat_map(|r| &r.marks.periods) {
+            if let Some(said) = p.said.level_of_service {
+                *counts.entry((level(p.density), said)).or_default() += 1;
+            }
+        }
+        let all: u32 = counts.values().sum();
+        if all == 0 {
+            continue;
+        }
+        let equal: u32 = counts.iter().filter(|((a, b), _)| a == b).map(|(_, n)| n).sum();
+        let title = format!(
+            "Level of service, {}: {} % of {all} bins equal (rows: truth)",
+            weather.name(),
+            percent(equal as f32, all as f32)
+        );
+        let table = Table::begin(&title, &["", "A", "B", "C", "D", "E", "F"]);
+        use LevelOfService::{A, B, C, D, E, F};
+        for truth in [A, B, C, D, E, F] {
+            let row: Vec<String> = std::iter::once(truth.to_string())
+                .chain([A, B, C, D, E, F].map(|said| counts.get(&(truth, said)).map_or(String::new(), ToString::to_string)))
+                .collect();
+            table.row(&row.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+    }
+}
+
+fn incidents(runs: &[Run]) {
+    let table = Table::begin(
+        "Incidents",
+        &["weather", "what", "there", "found within 20 s", "%", "median delay s", "false alarms", "which", "false an hour"],
+    );
+    for weather in Weather::ALL {
+        let some: Vec<&Run> = of(runs, weather).collect();
+        let hours = some.iter().map(|r| r.minutes).sum::<f64>() / 60.0;
+        if some.is_empty() {
+            continue;
+        }
+        for kind in [EventKind::StoppedVehicle, EventKind::WrongWay, EventKind::Pedestrian] {
+            let (mut there, mut found, mut delays) = (0, 0, Vec::new());
+            let mut wrong: BTreeMap<&str, u32> = BTreeMap::new();
+            for run in &some {
+                let (a, b, mut d) = match kind {
+                    EventKind::StoppedVehicle => run.marks.stopped_recall(),
+                    EventKind::WrongWay => run.marks.wrong_way_recall(),
+                    _ => run.marks.on_foot_recall(),
+                };
+                there += a;
+                found += b;
+                delays.append(&mut d);
+                for f in run.marks.wrong.get(&kind).into_iter().flatten() {
+                    *wrong.entry(f.what).or_default() += 1;
+                }
+            }
+            delays.sort_by(f64::total_cmp);
+            let false_alarms: u32 = wrong.values().sum();
+            let which: Vec<String> = wrong.iter().map(|(what, n)| format!("{n} {what}")).collect();
+            table.row(&[
+                weather.name(),
+                kind.as_str(),
+                &there.to_string(),
+                &found.to_string(),
+                &percent(found as f32, there as f32),
+                &delays.get(delays.len() / 2).map_or(String::new(), |d| format!("{d:.1}")),
+                &false_alarms.to_string(),
+                &which.join(", "),
+                &format!("{:.2}", f64::from(false_alarms) / hours),
+            ]);
+        }
+    }
+}
+
+fn congestion(runs: &[Run]) {
+    let table = Table::begin(
+        "Congestion",
+        &[
+            "weather",
+            "street",
+            "streets",
+            "jams",
+            "found",
+            "median delay s",
+            "began elsewhere",
+            "ended before the queue",
+            "median end after it s",
+        ],
+    );
+    for weather in Weather::ALL {
+        for kind in Kind::ALL {
+            let some: Vec<&Run> = of(runs, weather).filter(|r| r.kind == kind).collect();
+            if some.is_empty() {
+                continue;
+            }
+            let (mut jams, mut found, mut elsewhere, mut early) = (0, 0, 0, 0);
+            let (mut delays, mut ends) = (Vec::new(), Vec::new());
+            for run in &some {
+                let jam = run.marks.jams.get(&0).filter(|times| times.len() > 600);
+                jams += u32::from(jam.is_some());
+                let span = jam.map(|times| (times[0], times[times.len() - 1]));
+                let mut seen = false;
+                for (began, ended, zone) in &run.marks.congestion {
+                    let of_jam = span.filter(|(from, to)| zone == "inbound" && began > from && *began < to + 30.0);
+                    let Some((from, to)) = of_jam else {
+                        elsewhere += 1;
+                        continue;
+                    };
+                    if !seen {
+                        found += 1;
+                        delays.push(began - from);
+                    }
+                    seen = true;
+                    if let Some(ended) = ended {
+                        early += u32::from(*ended < to);
+                        ends.push(ended - to);
+                    }
+                }
+            }
+            delays.sort_by(f64::total_cmp);
+            ends.sort_by(f64::total_cmp);
+            let middle = |v: &[f64]| v.get(v.len() / 2).map_or(String::new(), |d| format!("{d:.0}"));
+            table.row(&[
+                weather.name(),
+                kind.name(),
+                &some.len().to_string(),
+                &jams.to_string(),
+                &found.to_string(),
+                &middle(&delays),
+                &elsewhere.to_string(),
+                &early.to_string(),
+                &middle(&ends),
+            ]);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! A street of the simulated city, seen by a detector that errs, followed by the tracker and judged by the analytics.
+
+use std::{collections::BTreeSet, path::Path};
+
+use anyhow::{Context, Result};
+use matpho_analytics::{Analytic, CameraAnalytics, CameraPlan, Input, Observation, Output, Params, Purpose, Zone};
+use matpho_scene::{GroundPlane, MediaTime, NormPoint, PictureSize, Polygon};
+use matpho_sim::{Bodies, Direction, Object, Scenario, Watch};
+use matpho_track::{Tracker, TrackerParams};
+
+use crate::detector::{Detector, Eyesight};
+
+/// Pictures a second that the street is looked at: what a gateway asks of traffic cameras.
+pub const FPS: f64 = 5.0;
+/// Zones reach this far from the camera: as far as an installer would draw them.
+pub const ZONE_FAR_M: f32 = 45.0;
+
+/// A street and how it is watched.
+#[derive(Debug, Clone)]
+pub struct Street {
+    /// For tables.
+    pub name: String,
+    /// A scenario of one camera.
+    pub scenario: Scenario,
+    /// How well it is seen.
+    pub eyes: Eyesight,
+    /// Of the detector's errors.
+    pub seed: u64,
+    /// How long.
+    pub seconds: f64,
+}
+
+impl Street {
+    /// From a scenario's text.
+    pub fn new(name: &str, scenario: &str, eyes: Eyesight, seed: u64, seconds: f64) -> Result<Self> {
+        let scenario = Scenario::parse(scenario, Path::new("bench.toml")).with_context(|| format!("scenario of {name}"))?;
+        Ok(Self { name: name.to_owned(), scenario, eyes, seed, seconds })
+    }
+
+    /// Its camera and traffic from the beginning.
+    pub fn watch(&self, bodies: &Bodies) -> Watch {
+        Watch::new(&self.scenario, &self.scenario.cameras[0], bodies)
+    }
+}
+
+/// What is asked of the analytics.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// Which run.
+    pub analytics: BTreeSet<Analytic>,
+    /// Their parameters.
+    pub params: Params,
+    /// Whether zones know metres.
+    pub calibrated: bool,
+    /// Whether vehicles are counted at a line, [`LINE_M`] ahead of the camera.
+    pub lines: bool,
+    /// Whether the zones know their way.
+    pub directions: bool,
+}
+
+/// Where vehicles are counted, metres ahead of the camera.
+pub const LINE_M: f32 = 20.0;
+
+/// One picture with its truth and what was said about it.
+pub struct Moment<'a> {
+    /// Seconds since the beginning.
+    pub t: f64,
+    /// Everybody on the street, also who is not seen.
+    pub truth: &'a [Object],
+    /// What was said.
+    pub outputs: &'a [Output],
+    /// The street.
+    pub watch: &'a Watch,
+}
+
+/// The zone's name of a carriageway.
+pub fn zone_name(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Inbound => "inbound",
+        Direction::Outbound => "outbound",
+    }
+}
+
+/// The zones that an installer would draw.
+pub fn plan(watch: &Watch, ask: &Ask) -> Result<CameraPlan> {
+    let mut zones = Vec::new();
+    for direction in [Direction::Inbound, Direction::Outbound] {
+        let stretch = watch.stretch(direction, ZONE_FAR_M).context("the carriageway is not in the picture")?;
+        let mut zone = Zone::new(zone_name(direction).parse()?, Purpose::Carriageway, Polygon::try_from(stretch.corners)?);
+        zone.direction = if ask.directions { Some(stretch.travel.try_into()?) } else { None };
+        if ask.calibrated {
+            zone.ground = Some(GroundPlane { matrix: watch.ground() });
+            let road = &watch.spec().road;
+            let lanes = if direction == Direction::Inbound { road.lanes_inbound } else { road.lanes_outbound };
+            zone.lanes = lanes.try_into().ok();
+        }
+        if ask.lines {
+            let point = |p: [f32; 2]| NormPoint::clamped(p[0], p[1]);
+            zone.counting_line = Some(watch.line(direction, LINE_M).map(point));
+        }
+        zones.push(zone);
+    }
+    CameraPlan::new(zones, ask.analytics.clone(), ask.params.clone())
+        .map_err(|errors| anyhow::anyhow!("{}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))
+}
+
+/// Plays a street through detector, tracker and analytics; `each` sees every picture.
+pub fn play(street: &Street, ask: &Ask, bodies: &Bodies, mut each: impl FnMut(&Moment<'_>)) -> Result<()> {
+    let mut watch = street.watch(bodies);
+    let spec = watch.spec();
+    let size = PictureSize { width: u32::try_from(spec.width)?, height: u32::try_from(spec.height)? };
+    let mut analytics = CameraAnalytics::new(plan(&watch, ask)?);
+    let mut detector = Detector::new(street.eyes, street.seed);
+    // As on a gateway: the model's threshold is that of a sure detection.
+    let params = TrackerParams { confident_default: 0.3, weak: 0.1, ..TrackerParams::default() };
+    let mut tracker = Tracker::new(params);
+    let pictures = (street.seconds * FPS) as u64;
+    for n in 0..=pictures {
+        let t = n as f64 / FPS;
+        let at = MediaTime::from_secs_f64(t);
+        let truth = watch.at(t);
+        let found = detector.look(t, size, &truth);
+        let tracks = tracker.update(at, size, &found);
+        analytics.handle_input(at, Input::Frame(Observation { tracks: Some(tracks), ..Observation::bare(size) }));
+        if n == pictures {
+            analytics.handle_input(at, Input::Stop);
+        }
+        let outputs: Vec<Output> = std::iter::from_fn(|| analytics.poll_output()).collect();
+        each(&Moment { t, truth: &truth, outputs: &outputs, watch: &watch });
+    }
+    Ok(())
+}

@@ -1,0 +1,301 @@
+//! How well traffic was judged, against what was there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use matpho_analytics::{Output, PcuWeights};
+use matpho_scene::{
+    NormBox,
+    event::{EventKind, Finding, LevelOfService, Phase},
+    measurement::{Figures, TrafficFigures},
+};
+use matpho_sim::{Class, Direction, Object};
+
+use crate::{
+    detector::class,
+    judged::{LINE_M, Moment, ZONE_FAR_M, zone_name},
+};
+
+/// A vehicle that was to be found is one that was there, to be seen, for this long.
+const THERE_S: f64 = 20.0;
+/// Wrong-way riders and people on foot: seen in the zone for this long.
+const PASSING_S: f64 = 4.0;
+const WALKING_S: f64 = 10.0;
+/// Less of a vehicle than this is not to be seen.
+const SEEN: f32 = 0.35;
+
+/// Somebody who had to be found.
+#[derive(Debug, Clone, Default)]
+pub struct Sought {
+    /// First and last seen to do what had to be found.
+    pub from_s: f64,
+    /// See `from_s`.
+    pub to_s: f64,
+    /// Seconds of it in which it was to be seen.
+    pub seen_s: f64,
+    /// When it was announced.
+    pub found_s: Option<f64>,
+}
+
+/// Who was announced without having done what was said.
+#[derive(Debug, Clone)]
+pub struct False {
+    /// When.
+    pub t: f64,
+    /// What it did.
+    pub what: &'static str,
+}
+
+/// Truth of one carriageway in one picture.
+#[derive(Debug, Clone, Copy, Default)]
+struct Instant {
+    t: f64,
+    pcu: f32,
+    speed_sum: f32,
+    vehicles: u32,
+    moving_speed: f32,
+}
+
+/// One measured period beside its truth.
+#[derive(Debug, Clone)]
+pub struct Period {
+    /// When it ended, and of which carriageway.
+    pub to_s: f64,
+    /// See `to_s`.
+    pub direction: Direction,
+    /// What was said.
+    pub said: TrafficFigures,
+    /// What was there.
+    pub density: f32,
+    /// Space-mean speed, where anybody drove.
+    pub speed_kmh: Option<f32>,
+    /// Vehicles at a time.
+    pub vehicles: f32,
+}
+
+/// Everything about one street.
+#[derive(Debug, Default)]
+pub struct Marks {
+    instants: BTreeMap<Direction2, Vec<Instant>>,
+    /// Measured periods.
+    pub periods: Vec<Period>,
+    /// Vehicles that crossed the counting lines.
+    pub crossed: u32,
+    /// Vehicles counted.
+    pub counted: u32,
+    before: BTreeMap<u32, f32>,
+    crossed_ids: BTreeSet<u32>,
+    /// Vehicles that stood by themselves.
+    pub stopped: BTreeMap<u32, Sought>,
+    /// Riders that came the wrong way.
+    pub wrong_way: BTreeMap<u32, Sought>,
+    /// People on foot.
+    pub on_foot: BTreeMap<u32, Sought>,
+    /// Announced without reason, by kind.
+    pub wrong: BTreeMap<EventKind, Vec<False>>,
+    /// Congestion as announced: began, ended.
+    pub congestion: Vec<(f64, Option<f64>, String)>,
+    /// When a queue stood that the scenario made.
+    pub jams: BTreeMap<Direction2, Vec<f64>>,
+    last_t: f64,
+}
+
+/// A direction, in an order.
+pub type Direction2 = u8;
+
+fn order(direction: Direction) -> Direction2 {
+    match direction {
+        Direction::Inbound => 0,
+        Direction::Outbound => 1,
+    }
+}
+
+/// Both, in that order.
+pub const DIRECTIONS: [Direction; 2] = [Direction::Inbound, Direction::Outbound];
+
+impl Marks {
+    /// Takes one picture.
+    pub fn look(&mut self, moment: &Moment<'_>) {
+        let step = moment.t - self.last_t;
+        self.last_t = moment.t;
+        for direction in DIRECTIONS {
+            self.traffic(direction, moment);
+        }
+        for o in moment.truth.iter().filter(|o| o.direction.is_some()) {
+            self.line(o);
+            let list = match o {
+                Object { stopped: true, .. } => &mut self.stopped,
+                Object { wrong_way: true, .. } => &mut self.wrong_way,
+                Object { class: Class::Person, .. } => &mut self.on_foot,
+                _ => continue,
+            };
+            if !in_zone(o, moment) {
+                continue;
+            }
+            let sought = list.entry(o.id).or_insert_with(|| Sought { from_s: moment.t, ..Sought::default() });
+            sought.to_s = moment.t;
+            sought.seen_s += if o.visible >= SEEN { step } else { 0.0 };
+        }
+        for output in moment.outputs {
+            match output {
+                Output::Finding(finding) if finding.phase == Phase::Began => self.began(finding, moment),
+                Output::Finding(finding) if finding.kind == EventKind::Congestion && finding.phase == Phase::Ended => {
+                    let zone = finding.zone.as_ref().map(ToString::to_string);
+                    if let Some(open) = self.congestion.iter_mut().rev().find(|c| c.1.is_none() && Some(&c.2) == zone.as_ref()) {
+                        open.1 = Some(finding.at.as_secs_f64());
+                    }
+                }
+                Output::Measurement(m) => {
+                    if let Figures::Traffic(said) = &m.figures {
+                        self.measured(m.zone.as_str(), m.from.as_secs_f64(), m.to.as_secs_f64(), said, moment);
+                    }
+                }
+                Output::Finding(_) | Output::Request(_) => {}
+            }
+        }
+    }
+
+    fn traffic(&mut self, direction: Direction, moment: &Moment<'_>) {
+        let pcu = PcuWeights::default();
+        let mut now = Instant { t: moment.t, ..Instant::default() };
+        for o in moment.truth.iter().filter(|o| o.direction == Some(direction) && o.class != Class::Person) {
+            if in_zone(o, moment) {
+                now.pcu += pcu.of(class(o.class));
+                now.vehicles += 1;
+                now.speed_sum += o.speed_kmh;
+                now.moving_speed = now.moving_speed.max(o.speed_kmh);
+            }
+        }
+        self.instants.entry(order(direction)).or_default().push(now);
+        if moment.watch.jammed(direction) {
+            self.jams.entry(order(direction)).or_default().push(moment.t);
+        }
+    }
+
+    fn line(&mut self, o: &Object) {
+        if o.class == Class::Person {
+            return;
+        }
+        let y = o.at_m[1];
+        if let Some(before) = self.before.insert(o.id, y)
+            && (before > LINE_M) != (y > LINE_M)
+            && self.crossed_ids.insert(o.id)
+        {
+            self.crossed += 1;
+        }
+    }
+
+    fn measured(&mut self, zone: &str, from: f64, to: f64, said: &TrafficFigures, moment: &Moment<'_>) {
+        self.counted += said.counts.values().sum::<u32>();
+        let Some(direction) = DIRECTIONS.into_iter().find(|d| zone_name(*d) == zone) else { return };
+        let Some(stretch) = moment.watch.stretch(direction, ZONE_FAR_M) else { return };
+        let road = &moment.watch.spec().road;
+        let lanes = if direction == Direction::Inbound { road.lanes_inbound } else { road.lanes_outbound };
+        let km_lanes = (stretch.to_m - stretch.from_m) / 1000.0 * lanes as f32;
+        let over: Vec<Instant> = self.instants[&order(direction)].iter().filter(|i| i.t > from && i.t <= to).copied().collect();
+        let n = over.len().max(1) as f32;
+        let vehicles = over.iter().map(|i| i.vehicles).sum::<u32>();
+        self.periods.push(Period {
+            to_s: to,
+            direction,
+            said: said.clone(),
+            density: over.iter().map(|i| i.pcu).sum::<f32>() / n / km_lanes,
+            speed_kmh: (vehicles > 0).then(|| over.iter().map(|i| i.speed_sum).sum::<f32>() / vehicles as f32),
+            vehicles: vehicles as f32 / n,
+        });
+    }
+
+    fn began(&mut self, finding: &Finding, moment: &Moment<'_>) {
+        let zone = finding.zone.as_ref().map(ToString::to_string).unwrap_or_default();
+        if finding.kind == EventKind::Congestion {
+            self.congestion.push((moment.t, None, zone));
+            return;
+        }
+        let whom = finding.region.and_then(|region| best(region, moment));
+        let does = |o: &Object| match finding.kind {
+            EventKind::StoppedVehicle => o.stopped,
+            EventKind::WrongWay => o.wrong_way,
+            _ => o.class == Class::Person && o.direction.is_some(),
+        };
+        let list = match finding.kind {
+            EventKind::StoppedVehicle => &mut self.stopped,
+            EventKind::WrongWay => &mut self.wrong_way,
+            EventKind::Pedestrian => &mut self.on_foot,
+            _ => return,
+        };
+        if let Some(o) = whom.filter(|o| does(o)) {
+            let sought = list.entry(o.id).or_insert_with(|| Sought { from_s: moment.t, ..Sought::default() });
+            sought.found_s.get_or_insert(moment.t);
+            return;
+        }
+        let stopped_near = |direction| moment.truth.iter().any(|o| o.stopped && o.direction == direction);
+        let what = match whom {
+            None => "nothing there",
+            Some(o) if o.class == Class::Person => "walker on the pavement",
+            Some(o) if o.speed_kmh < 3.0 && stopped_near(o.direction) => "stuck behind a stopped one",
+            Some(o) if o.speed_kmh < 3.0 => "in a queue",
+            Some(o) if matches!(o.class, Class::Motorcycle | Class::Bicycle) => "rider who drives",
+            Some(_) => "vehicle that drives",
+        };
+        self.wrong.entry(finding.kind).or_default().push(False { t: moment.t, what });
+    }
+}
+
+/// Whether somebody is on the part of the carriageway that is watched.
+fn in_zone(o: &Object, moment: &Moment<'_>) -> bool {
+    let stretch = o.direction.and_then(|d| moment.watch.stretch(d, ZONE_FAR_M));
+    stretch.is_some_and(|s| (s.from_m..=s.to_m).contains(&o.at_m[1]))
+}
+
+/// Who is at a box.
+fn best<'a>(region: NormBox, moment: &'a Moment<'_>) -> Option<&'a Object> {
+    let spec = moment.watch.spec();
+    let (w, h) = (spec.width as f32, spec.height as f32);
+    moment
+        .truth
+        .iter()
+        .filter(|o| o.visible > 0.05)
+        .filter_map(|o| {
+            let b = NormBox::clipped(o.bounds[0] / w, o.bounds[1] / h, o.bounds[2] / w, o.bounds[3] / h)?;
+            Some((b.iou(region), o))
+        })
+        .filter(|(iou, _)| *iou > 0.25)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, o)| o)
+}
+
+/// Level of a density, by HCM.
+pub fn level(density: f32) -> LevelOfService {
+    use LevelOfService::{A, B, C, D, E, F};
+    let limits = [6.8, 11.2, 16.2, 21.8, 28.0];
+    [A, B, C, D, E, F][limits.iter().filter(|limit| density > **limit).count()]
+}
+
+/// Of those who had to be found: how many, how many in time, and delays.
+pub fn recall<'a>(sought: impl Iterator<Item = &'a Sought>, needs_s: f64, within_s: f64) -> (u32, u32, Vec<f64>) {
+    let (mut all, mut in_time, mut delays) = (0, 0, Vec::new());
+    for s in sought.filter(|s| s.seen_s >= needs_s) {
+        all += 1;
+        if let Some(found) = s.found_s {
+            delays.push(found - s.from_s);
+            in_time += u32::from(found - s.from_s <= within_s);
+        }
+    }
+    (all, in_time, delays)
+}
+
+impl Marks {
+    /// Stopped vehicles: there, found within 20 s, delays.
+    pub fn stopped_recall(&self) -> (u32, u32, Vec<f64>) {
+        recall(self.stopped.values(), THERE_S, 20.0)
+    }
+
+    /// Wrong-way riders: there, found while there, delays.
+    pub fn wrong_way_recall(&self) -> (u32, u32, Vec<f64>) {
+        recall(self.wrong_way.values(), PASSING_S, 20.0)
+    }
+
+    /// People on foot: there, found within 20 s, delays.
+    pub fn on_foot_recall(&self) -> (u32, u32, Vec<f64>) {
+        recall(self.on_foot.values(), WALKING_S, 20.0)
+    }
+}
