@@ -27,6 +27,7 @@ fn main() -> Result<()> {
     for weather in if is_smoke() { &Weather::ALL[..1] } else { &Weather::ALL[..] } {
         for kind in if is_smoke() { &Kind::ALL[1..2] } else { &Kind::ALL[..] } {
             for seed in 0..seeds {
+                if std::env::var("ONLY").is_ok_and(|o| o != format!("{} {} {seed}", weather.name(), kind.name())) { continue; }
                 let street = kind.street(*weather, seed)?;
                 let mut marks = Marks::default();
                 play(&street, &ask, &bodies, |moment| marks.look(moment))?;

@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, path::Path};
 
 use anyhow::{Context, Result};
 use matpho_analytics::{Analytic, CameraAnalytics, CameraPlan, Input, Observation, Output, Params, Purpose, Zone};
-use matpho_scene::{GroundPlane, MediaTime, NormPoint, PictureSize, Polygon};
-use matpho_sim::{Bodies, Direction, Object, Scenario, Watch};
+use matpho_scene::{GroundPlane, GroundPoint, MediaTime, NormPoint, PictureSize, Polygon};
+use matpho_sim::{Begins, Bodies, Class, Direction, Object, Scenario, Watch};
 use matpho_track::{Tracker, TrackerParams};
 
 use crate::detector::{Detector, Eyesight};
@@ -28,13 +28,16 @@ pub struct Street {
     pub seed: u64,
     /// How long.
     pub seconds: f64,
+    /// Where its zones begin.
+    pub begins: Begins,
 }
 
 impl Street {
     /// From a scenario's text.
     pub fn new(name: &str, scenario: &str, eyes: Eyesight, seed: u64, seconds: f64) -> Result<Self> {
         let scenario = Scenario::parse(scenario, Path::new("bench.toml")).with_context(|| format!("scenario of {name}"))?;
-        Ok(Self { name: name.to_owned(), scenario, eyes, seed, seconds })
+        let begins = if seed.is_multiple_of(2) { Begins::Whole } else { Begins::AtTheEdge };
+        Ok(Self { name: name.to_owned(), scenario, eyes, seed, seconds, begins })
     }
 
     /// Its camera and traffic from the beginning.
@@ -71,6 +74,47 @@ pub struct Moment<'a> {
     pub outputs: &'a [Output],
     /// The street.
     pub watch: &'a Watch,
+    /// Its watched carriageways.
+    pub areas: &'a [Area],
+}
+
+/// A carriageway as it is watched, on the ground.
+#[derive(Debug, Clone)]
+pub struct Area {
+    /// Which.
+    pub direction: Direction,
+    corners: Vec<GroundPoint>,
+    /// Its lanes, end to end. A corner that the picture's edge cuts off is not of it.
+    pub km_lanes: f32,
+}
+
+impl Area {
+    fn new(watch: &Watch, direction: Direction, corners: &[[f32; 2]]) -> Option<Self> {
+        let plane = GroundPlane { matrix: watch.ground() };
+        let corners: Vec<GroundPoint> =
+            corners.iter().map(|p| plane.to_ground(NormPoint::clamped(p[0], p[1]))).collect::<Option<_>>()?;
+        let next = corners.iter().cycle().skip(1);
+        let area_m2 = (corners.iter().zip(next).map(|(a, b)| a.x_m * b.y_m - b.x_m * a.y_m).sum::<f64>() / 2.0).abs();
+        let road = &watch.spec().road;
+        let lanes = if direction == Direction::Inbound { road.lanes_inbound } else { road.lanes_outbound };
+        let width_m = road.lane_m * lanes as f32 + road.bike_lane_m;
+        Some(Self { direction, corners, km_lanes: area_m2 as f32 / width_m * lanes as f32 / 1000.0 })
+    }
+
+    /// Whether the end of a road user that is nearer to the camera is on it: where its box touches the ground.
+    pub fn holds(&self, object: &Object) -> bool {
+        let half_m = match object.class {
+            Class::Person => 0.25,
+            Class::Bicycle | Class::Motorcycle => 0.95,
+            Class::Car => 2.2,
+            Class::Truck => 3.5,
+            Class::Bus => 4.5,
+        };
+        let (x, y) = (f64::from(object.at_m[0]), f64::from(object.at_m[1] - half_m));
+        let sides = self.corners.iter().zip(self.corners.iter().cycle().skip(1));
+        let crossed = sides.filter(|(a, b)| (a.y_m > y) != (b.y_m > y) && x < a.x_m + (y - a.y_m) / (b.y_m - a.y_m) * (b.x_m - a.x_m));
+        object.direction == Some(self.direction) && crossed.count() % 2 == 1
+    }
 }
 
 /// The zone's name of a carriageway.
@@ -82,10 +126,10 @@ pub fn zone_name(direction: Direction) -> &'static str {
 }
 
 /// The zones that an installer would draw.
-pub fn plan(watch: &Watch, ask: &Ask) -> Result<CameraPlan> {
+pub fn plan(watch: &Watch, begins: Begins, ask: &Ask) -> Result<CameraPlan> {
     let mut zones = Vec::new();
     for direction in [Direction::Inbound, Direction::Outbound] {
-        let stretch = watch.stretch(direction, ZONE_FAR_M).context("the carriageway is not in the picture")?;
+        let stretch = watch.stretch(direction, begins, ZONE_FAR_M).context("the carriageway is not in the picture")?;
         let mut zone = Zone::new(zone_name(direction).parse()?, Purpose::Carriageway, Polygon::try_from(stretch.corners)?);
         zone.direction = if ask.directions { Some(stretch.travel.try_into()?) } else { None };
         if ask.calibrated {
@@ -109,7 +153,10 @@ pub fn play(street: &Street, ask: &Ask, bodies: &Bodies, mut each: impl FnMut(&M
     let mut watch = street.watch(bodies);
     let spec = watch.spec();
     let size = PictureSize { width: u32::try_from(spec.width)?, height: u32::try_from(spec.height)? };
-    let mut analytics = CameraAnalytics::new(plan(&watch, ask)?);
+    let mut analytics = CameraAnalytics::new(plan(&watch, street.begins, ask)?);
+    let stretch = |direction| watch.stretch(direction, street.begins, ZONE_FAR_M);
+    let area = |direction| stretch(direction).and_then(|s| Area::new(&watch, direction, &s.corners));
+    let areas: Vec<Area> = [Direction::Inbound, Direction::Outbound].into_iter().filter_map(area).collect();
     let mut detector = Detector::new(street.eyes, street.seed);
     // As on a gateway: the model's threshold is that of a sure detection.
     let params = TrackerParams { confident_default: 0.3, weak: 0.1, ..TrackerParams::default() };
@@ -126,7 +173,7 @@ pub fn play(street: &Street, ask: &Ask, bodies: &Bodies, mut each: impl FnMut(&M
             analytics.handle_input(at, Input::Stop);
         }
         let outputs: Vec<Output> = std::iter::from_fn(|| analytics.poll_output()).collect();
-        each(&Moment { t, truth: &truth, outputs: &outputs, watch: &watch });
+        each(&Moment { t, truth: &truth, outputs: &outputs, watch: &watch, areas: &areas });
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use matpho_sim::{Class, Direction, Object};
 
 use crate::{
     detector::class,
-    judged::{LINE_M, Moment, ZONE_FAR_M, zone_name},
+    judged::{LINE_M, Moment, zone_name},
 };
 
 /// A vehicle that was to be found is one that was there, to be seen, for this long.
@@ -187,10 +187,7 @@ impl Marks {
     fn measured(&mut self, zone: &str, from: f64, to: f64, said: &TrafficFigures, moment: &Moment<'_>) {
         self.counted += said.counts.values().sum::<u32>();
         let Some(direction) = DIRECTIONS.into_iter().find(|d| zone_name(*d) == zone) else { return };
-        let Some(stretch) = moment.watch.stretch(direction, ZONE_FAR_M) else { return };
-        let road = &moment.watch.spec().road;
-        let lanes = if direction == Direction::Inbound { road.lanes_inbound } else { road.lanes_outbound };
-        let km_lanes = (stretch.to_m - stretch.from_m) / 1000.0 * lanes as f32;
+        let Some(km_lanes) = moment.areas.iter().find(|a| a.direction == direction).map(|a| a.km_lanes) else { return };
         let over: Vec<Instant> = self.instants[&order(direction)].iter().filter(|i| i.t > from && i.t <= to).copied().collect();
         let n = over.len().max(1) as f32;
         let vehicles = over.iter().map(|i| i.vehicles).sum::<u32>();
@@ -242,8 +239,7 @@ impl Marks {
 
 /// Whether somebody is on the part of the carriageway that is watched.
 fn in_zone(o: &Object, moment: &Moment<'_>) -> bool {
-    let stretch = o.direction.and_then(|d| moment.watch.stretch(d, ZONE_FAR_M));
-    stretch.is_some_and(|s| (s.from_m..=s.to_m).contains(&o.at_m[1]))
+    moment.areas.iter().any(|area| area.holds(o))
 }
 
 /// Who is at a box.

@@ -16,6 +16,8 @@ const ROWS: usize = 54;
 const ROAD_TRACKS_MIN: u32 = 2;
 /// Width of a lane where the number of lanes follows from the ground plane (Vietnam: 3.0 to 3.75 m by class of road).
 const LANE_WIDTH_M: f64 = 3.5;
+/// A box that ends below this is cut by the picture's edge.
+const CUT_BELOW: f32 = 0.995;
 /// Slow as in a queue: below these speeds, or standing this long; and so many vehicles at least.
 const SLOW_KMH: f32 = 12.0;
 const SLOW_BOX_LENGTHS_PER_S: f32 = 0.6;
@@ -41,6 +43,8 @@ pub(crate) struct Carriageway {
 pub(crate) struct Snapshot {
     pub vehicles: u32,
     pub pcu: f32,
+    /// The same of those whose foot is on the road that the picture shows: what the lower edge cuts has left it.
+    pub pcu_afoot: f32,
     /// Vehicles that stand or crawl.
     pub stopped: u32,
     pub occupancy: f32,
@@ -59,7 +63,9 @@ impl Carriageway {
         let ground = zone.ground.and_then(|plane| GroundExtent::new(zone, &plane));
         let length_m = zone.length_m.map(|m| f64::from(m.get())).or(ground.as_ref().map(|g| g.length_m));
         let lanes = zone.lanes.map(|n| f64::from(n.get())).or(ground.as_ref().map(|g| g.lanes));
-        let km_lanes = length_m.zip(lanes).map(|(m, lanes)| (m / 1000.0 * lanes) as f32);
+        // What the picture's edge cuts off a carriageway's corner holds no vehicles.
+        let filled = if zone.length_m.is_none() { ground.as_ref().map_or(1.0, |g| g.filled) } else { 1.0 };
+        let km_lanes = length_m.zip(lanes).map(|(m, lanes)| (m / 1000.0 * lanes * filled) as f32);
         let point = |column: usize, row: usize| {
             NormPoint::clamped((column as f32 + 0.5) / COLUMNS as f32, (row as f32 + 0.5) / ROWS as f32)
         };
@@ -97,7 +103,7 @@ impl Carriageway {
 
     /// Whether something is in the zone's traffic.
     pub fn holds(&self, mover: &Mover, road: &Road) -> bool {
-        let foot = inside(mover.here().foot);
+        let foot = inside(mover.spot.foot());
         !mover.parked && self.zone.polygon.contains(foot) && (self.is_drawn() || mover.arrived || self.is_road(foot, road))
     }
 
@@ -128,11 +134,12 @@ impl Carriageway {
         for mover in road.vehicles().filter(|m| self.holds(m, road)) {
             shot.vehicles += 1;
             shot.pcu += pcu.of(mover.class);
-            shot.region = Some(shot.region.map_or(mover.bbox, |r| r.union(mover.bbox)));
-            boxes.push(mover.bbox);
+            shot.pcu_afoot += if mover.spot.y2() < CUT_BELOW { pcu.of(mover.class) } else { 0.0 };
+            shot.region = Some(shot.region.map_or(mover.spot, |r| r.union(mover.spot)));
+            boxes.push(mover.spot);
             if self.crawls(mover, crawl).unwrap_or(false) {
                 shot.stopped += 1;
-                standing.extend(self.zone.ground.and_then(|plane| plane.to_ground(mover.here().foot)));
+                standing.extend(self.zone.ground.and_then(|plane| plane.to_ground(mover.spot.foot())));
             }
             if let Some(pace) = mover.speed_box_lengths_per_s() {
                 shot.pace_sum += pace;
@@ -194,16 +201,17 @@ struct GroundExtent {
     axis: (f64, f64),
     length_m: f64,
     lanes: f64,
+    /// Its area as a share of the rectangle around it, along the road.
+    filled: f64,
 }
 
 impl GroundExtent {
     fn new(zone: &Zone, plane: &GroundPlane) -> Option<Self> {
         let corners: Vec<GroundPoint> = zone.polygon.corners().iter().filter_map(|c| plane.to_ground(*c)).collect();
+        // By the points that were drawn: the same way in the picture is another on the road at another place.
         let axis = zone.direction.and_then(|d| {
-            let bounds = zone.polygon.bounds().centre();
-            let (dx, dy) = d.unit();
-            let ahead = NormPoint::clamped(bounds.x + dx * 0.01, bounds.y + dy * 0.01);
-            unit(plane.to_ground(bounds)?, plane.to_ground(ahead)?)
+            let [from, to] = d.points();
+            unit(plane.to_ground(from)?, plane.to_ground(to)?)
         });
         // Without a direction: along the two corners that lie furthest apart.
         let pairs = corners.iter().enumerate().flat_map(|(i, a)| corners[i + 1..].iter().map(move |b| (*a, *b)));
@@ -213,7 +221,14 @@ impl GroundExtent {
         let length_m = along.clone().fold(f64::MIN, f64::max) - along.fold(f64::MAX, f64::min);
         let next = corners.iter().cycle().skip(1);
         let area_m2 = (corners.iter().zip(next).map(|(a, b)| a.x_m * b.y_m - b.x_m * a.y_m).sum::<f64>() / 2.0).abs();
-        (length_m > 1.0).then(|| Self { axis, length_m, lanes: (area_m2 / length_m / LANE_WIDTH_M).round().max(1.0) })
+        let across = corners.iter().map(|p| p.y_m * axis.0 - p.x_m * axis.1);
+        let width_m = across.clone().fold(f64::MIN, f64::max) - across.fold(f64::MAX, f64::min);
+        (length_m > 1.0 && width_m > 0.1).then(|| Self {
+            axis,
+            length_m,
+            lanes: (width_m / LANE_WIDTH_M).round().max(1.0),
+            filled: (area_m2 / (length_m * width_m)).clamp(0.0, 1.0),
+        })
     }
 }
 

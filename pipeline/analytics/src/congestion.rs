@@ -108,6 +108,7 @@ const PARKED_OTHERS_STOPPED_MAX: f32 = 0.3;
 struct Sums {
     frames: u32,
     pcu: f32,
+    pcu_afoot: f32,
     vehicles: f32,
     stopped: f32,
     occupancy: f32,
@@ -122,6 +123,7 @@ impl Sums {
     fn add(&mut self, s: &Snapshot) {
         self.frames += 1;
         self.pcu += s.pcu;
+        self.pcu_afoot += s.pcu_afoot;
         self.vehicles += s.vehicles as f32;
         self.stopped += s.stopped as f32;
         self.occupancy += s.occupancy;
@@ -135,7 +137,7 @@ impl Sums {
     /// Means; `None` where no picture was seen.
     fn means(&self, carriageway: &Carriageway, params: &CongestionParams) -> Option<Means> {
         let n = (self.frames > 0).then_some(self.frames as f32)?;
-        let density = carriageway.km_lanes().map(|km_lanes| self.pcu / n / km_lanes);
+        let density = carriageway.km_lanes().map(|km_lanes| self.pcu_afoot / n / km_lanes);
         let mut means = Means {
             pcu: self.pcu / n,
             vehicles: self.vehicles / n,

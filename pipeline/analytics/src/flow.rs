@@ -1,4 +1,6 @@
-//! Where vehicles drive and which way, learned from the tracks on a coarse grid.
+//! Where vehicles drive, which way, and where they wait before they drive on, learned from the tracks on a coarse grid.
+
+use std::time::Duration;
 
 use matpho_scene::{NormPoint, TrackId};
 
@@ -7,6 +9,10 @@ use crate::road::Step;
 /// Cells across and down: at 16:9 they are square.
 const COLUMNS: usize = 32;
 const ROWS: usize = 18;
+/// Who stands this long before driving on has waited: for a signal, behind somebody, at a stop.
+const WAIT_MIN: Duration = Duration::from_secs(5);
+/// The longest wait is forgotten by this part with every shorter one.
+const WAIT_FORGOTTEN: f32 = 0.1;
 /// Counts are halved at this many, so that a road that was re-marked is learned anew.
 const TRACKS_MAX: u32 = 400;
 
@@ -19,6 +25,20 @@ struct Cell {
     dy: f32,
     /// The last of them, so that each counts once in a row.
     last: Option<TrackId>,
+    /// Vehicles that waited here and drove on, and the longest of the recent waits.
+    waits: u32,
+    wait_s_max: f32,
+}
+
+/// How vehicles wait at a place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Waits {
+    /// Vehicles that drove through.
+    pub tracks: u32,
+    /// Those of them that waited and drove on.
+    pub waits: u32,
+    /// The longest of the recent waits.
+    pub longest: Duration,
 }
 
 /// What traffic does in a cell.
@@ -80,6 +100,7 @@ impl FlowField {
             cell.dy += dy / length;
             if cell.tracks >= TRACKS_MAX {
                 cell.tracks /= 2;
+                cell.waits /= 2;
                 cell.dx /= 2.0;
                 cell.dy /= 2.0;
             }
@@ -94,11 +115,38 @@ impl FlowField {
         Flow { tracks: cell.tracks, dx: cell.dx / n, dy: cell.dy / n }
     }
 
+    /// A vehicle that had stood at a point for so long drove on.
+    pub fn waited(&mut self, p: NormPoint, stood: Duration) {
+        if stood < WAIT_MIN {
+            return;
+        }
+        let (column, row) = cell_of(p);
+        let cell = &mut self.cells[row * COLUMNS + column];
+        cell.waits += 1;
+        let stood_s = stood.as_secs_f32();
+        cell.wait_s_max = stood_s.max(cell.wait_s_max + WAIT_FORGOTTEN * (stood_s - cell.wait_s_max));
+    }
+
+    /// How vehicles wait at a point and beside it.
+    pub fn waits_near(&self, p: NormPoint) -> Waits {
+        let longest_s = self.near(p).map(|cell| cell.wait_s_max).fold(0.0, f32::max);
+        Waits {
+            tracks: self.tracks_near(p),
+            waits: self.near(p).map(|cell| cell.waits).sum(),
+            longest: Duration::from_secs_f32(longest_s),
+        }
+    }
+
     /// The most vehicles that drove through the cell of a point or one beside it.
     pub fn tracks_near(&self, p: NormPoint) -> u32 {
+        self.near(p).map(|cell| cell.tracks).max().unwrap_or(0)
+    }
+
+    /// The cell of a point and those beside it.
+    fn near(&self, p: NormPoint) -> impl Iterator<Item = &Cell> {
         let (column, row) = cell_of(p);
         let rows = row.saturating_sub(1)..=(row + 1).min(ROWS - 1);
-        let near = rows.flat_map(|r| (column.saturating_sub(1)..=(column + 1).min(COLUMNS - 1)).map(move |c| (r, c)));
-        near.map(|(r, c)| self.cells[r * COLUMNS + c].tracks).max().unwrap_or(0)
+        let near = rows.flat_map(move |r| (column.saturating_sub(1)..=(column + 1).min(COLUMNS - 1)).map(move |c| (r, c)));
+        near.map(|(r, c)| &self.cells[r * COLUMNS + c])
     }
 }

@@ -29,8 +29,13 @@ const HEIR_STANDING: Duration = Duration::from_secs(1);
 const HEIR_BOX_LENGTHS_PER_S: f32 = 0.3;
 /// A track belongs to the picture at hand when it was seen this recently.
 const PRESENT: Duration = Duration::from_millis(1200);
-/// It has driven by itself once it has come this far.
-pub(crate) const ARRIVED_BOX_LENGTHS: f32 = 1.5;
+/// What has not left its place for this long stands: less than walking pace.
+pub(crate) const STANDS: Duration = Duration::from_secs(2);
+/// It has driven by itself once it has come this far; a box that jumps does not come so far in two steps.
+const ARRIVED_BOX_LENGTHS: f32 = 0.9;
+/// A new track begins where a vanished one that drove would be by now: within so many box lengths, so soon.
+const VANISHED_BOX_LENGTHS: f32 = 2.0;
+const VANISHED: Duration = Duration::from_secs(3);
 /// A sighting from this score on is sure; a track is one from so many of them on, and from this share.
 const SURE_SCORE: f32 = 0.3;
 const SURE_HITS_MIN: u32 = 2;
@@ -53,6 +58,16 @@ pub(crate) struct Step {
     pub sure: bool,
 }
 
+/// A vehicle and the counting line of a zone (by index).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LineWatch {
+    pub zone: usize,
+    /// Where it was last clear of the line.
+    pub clear_at: NormPoint,
+    /// Whether it is on the other side than at first.
+    pub crossed: bool,
+}
+
 /// A tracked vehicle or person with its recent past.
 #[derive(Debug, Clone)]
 pub(crate) struct Mover {
@@ -62,6 +77,10 @@ pub(crate) struct Mover {
     pub class: Class,
     pub bbox: NormBox,
     pub seen: Moment,
+    /// Where it is by now: `bbox`, or where the tracker expects it while it is not seen.
+    pub spot: NormBox,
+    /// When the tracker last held it.
+    held: Moment,
     pub hits: u32,
     /// Sightings of which the detector was sure.
     sure_hits: u32,
@@ -70,6 +89,10 @@ pub(crate) struct Mover {
     path: VecDeque<Step>,
     /// Where and since when it stands.
     anchor: Step,
+    /// How long it had stood there when last seen.
+    stood: Duration,
+    /// Where it was first seen.
+    origin: Step,
     /// Where it was last put into the flow field.
     marked: Step,
     /// Distance gone since first seen, in box lengths; jitter does not count.
@@ -78,8 +101,8 @@ pub(crate) struct Mover {
     pub arrived: bool,
     /// Zones (by index) in which it has been counted.
     pub counted_in: Vec<usize>,
-    /// Where it last stood clear of the counting line of a zone (by index).
-    pub clear_of_line: Vec<(usize, NormPoint)>,
+    /// How it stands to the counting lines that it came near.
+    pub lines: Vec<LineWatch>,
     /// Stands so long that it is no traffic any more.
     pub parked: bool,
     /// Pictures in which it looked like the rider of a two-wheeler, less those in which it did not.
@@ -94,16 +117,20 @@ impl Mover {
             class: track.class,
             bbox: track.bbox,
             seen: step.when,
+            spot: track.bbox,
+            held: step.when,
             hits: 0,
             sure_hits: 0,
             stand_hits: (0, 0),
             path: VecDeque::new(),
             anchor: step,
+            stood: Duration::ZERO,
+            origin: step,
             marked: step,
             gone_box_lengths: 0.0,
             arrived: false,
             counted_in: Vec::new(),
-            clear_of_line: Vec::new(),
+            lines: Vec::new(),
             parked: false,
             rider_votes: 0,
         }
@@ -113,6 +140,8 @@ impl Mover {
         self.class = track.class;
         self.bbox = track.bbox;
         self.seen = step.when;
+        self.spot = track.bbox;
+        self.held = step.when;
         self.hits = self.hits.saturating_add(1);
         self.sure_hits = self.sure_hits.saturating_add(u32::from(step.sure));
         // The newest point always counts; those before it keep their distance in time.
@@ -126,17 +155,23 @@ impl Mover {
             self.path.pop_front();
         }
         if distance(self.anchor, step) > stand_within * step.length.max(self.anchor.length) {
+            if self.class.is_vehicle() && self.arrived && !self.parked {
+                flow.waited(self.anchor.foot, self.stood);
+            }
+            self.stood = Duration::ZERO;
             self.anchor = step;
             self.parked = false;
             self.stand_hits = (0, 0);
         }
+        self.stood = self.standing();
         self.stand_hits = (self.stand_hits.0.saturating_add(1), self.stand_hits.1.saturating_add(u32::from(step.sure)));
         let gone = distance(self.marked, step) / step.length.max(self.marked.length);
         if gone > 0.5 && step.sure {
             self.gone_box_lengths += gone;
+            let from = if self.arrived { self.marked } else { self.origin };
             self.arrived |= self.gone_box_lengths >= ARRIVED_BOX_LENGTHS;
             if self.class.is_vehicle() && self.arrived {
-                flow.mark(self.id, self.marked, step);
+                flow.mark(self.id, from, step);
             }
             self.marked = step;
         }
@@ -189,8 +224,11 @@ impl Mover {
         Some(distance(*base, here) / base.length.max(here.length) / here.when.secs_since(base.when))
     }
 
-    /// Speed on the road.
+    /// Speed on the road. What stands has none: what its box trembles is no way driven.
     pub fn speed_kmh(&self, ground: &GroundPlane) -> Option<f32> {
+        if self.standing() >= STANDS {
+            return Some(0.0);
+        }
         let (base, here) = (self.speed_base()?, self.here());
         let metres = ground.to_ground(base.foot)?.distance_m(ground.to_ground(here.foot)?);
         Some((metres / f64::from(here.when.secs_since(base.when)) * 3.6) as f32)
@@ -243,8 +281,11 @@ impl Road {
         self.now = now;
         let aspect = size.aspect();
         for track in tracks {
-            // Predictions of a tracker are no sightings.
+            // Predictions of a tracker are no sightings: they say where it is by now, and that it is held for there.
             if track.last_seen < now.at && now.at.since(track.last_seen) > Duration::from_millis(1) {
+                if let Some(mover) = self.movers.get_mut(&track.id) {
+                    (mover.spot, mover.held) = (track.bbox, now);
+                }
                 continue;
             }
             let middle = track.bbox.centre();
@@ -262,7 +303,9 @@ impl Road {
                     continue;
                 }
                 self.serials += 1;
-                self.movers.insert(track.id, heir.unwrap_or_else(|| Mover::new(self.serials, track, step)));
+                let arrived = self.goes_on(track, step, aspect);
+                let new = || Mover { arrived, ..Mover::new(self.serials, track, step) };
+                self.movers.insert(track.id, heir.unwrap_or_else(new));
             }
             if let Some(mover) = self.movers.get_mut(&track.id) {
                 mover.follow(track, step, self.stand_within, &mut self.flow);
@@ -288,6 +331,18 @@ impl Road {
         self.movers.remove(&old)
     }
 
+    /// Whether a new track begins where one that drove was just lost: the same vehicle perhaps, and in any case none that was parked there.
+    fn goes_on(&self, track: &Tracked, step: Step, aspect: f32) -> bool {
+        self.movers
+            .values()
+            .filter(|m| m.arrived && m.class.is_vehicle() == track.class.is_vehicle())
+            .filter(|m| m.seen.watched < self.now.watched && self.now.since(m.seen) <= VANISHED)
+            .any(|m| {
+                let spot = m.spot.centre();
+                (spot.x * aspect - step.x).hypot(spot.y - step.y) <= VANISHED_BOX_LENGTHS * step.length
+            })
+    }
+
     fn vote_riders(&mut self) {
         let two_wheelers: Vec<NormBox> =
             self.present().filter(|m| matches!(m.class, Class::Motorcycle | Class::Bicycle)).map(|m| m.bbox).collect();
@@ -303,9 +358,10 @@ impl Road {
         }
     }
 
-    /// All that is in the picture now.
+    /// All that is in the picture now: what the tracker holds, and saw just now or saw standing.
     pub fn present(&self) -> impl Iterator<Item = &Mover> {
-        self.movers.values().filter(|m| self.now.since(m.seen) <= PRESENT)
+        let now = self.now;
+        self.movers.values().filter(move |m| m.held == now && (now.since(m.seen) <= PRESENT || m.standing() >= STANDS))
     }
 
     /// The vehicles in the picture now.

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     carriageway::Carriageway,
     desk::{Desk, Open, Statement, proof, stop_all},
+    flow::Waits,
     moment::Moment,
     plan::Zone,
     road::{Mover, Road, Step, distance, overlap_of},
@@ -40,6 +41,14 @@ pub struct StoppedVehicleParams {
     pub queue_share: Share,
     /// A queue counts as dissolved this long after it was last one.
     pub queue_over_s: Seconds,
+    /// Where at least this share of the vehicles that drove through a place waited there (5 s or longer) and drove on, waiting is usual, as at
+    /// a signal: a vehicle must outlast the longest of these waits. Learned from the tracks; `signal_cycle_s` of the zone says it at once.
+    pub waits_share: Share,
+    /// Before so many vehicles have driven through a place, nobody knows whether they wait there: a vehicle that nobody passes is announced
+    /// after `unknown_after_s`.
+    pub known_tracks_min: u32,
+    /// See `known_tracks_min`. As long as a long red.
+    pub unknown_after_s: Seconds,
     /// Over when the vehicle has not been seen for this long, while the camera saw.
     pub gone_after_s: Seconds,
     /// An event that goes on is updated at most this often.
@@ -55,12 +64,18 @@ impl Default for StoppedVehicleParams {
             move_box_lengths: Positive::of(0.5),
             queue_share: Share::of(0.5),
             queue_over_s: Seconds::of(5.0),
+            waits_share: Share::of(0.1),
+            known_tracks_min: 12,
+            unknown_after_s: Seconds::of(90.0),
             gone_after_s: Seconds::of(10.0),
             update_every_s: Seconds::of(60.0),
         }
     }
 }
 
+/// So many must have waited at a place before waiting is usual there, and how much longer than the longest wait is too long.
+const WAITS_MIN: u32 = 2;
+const WAIT_MARGIN: f32 = 1.25;
 /// It is looked at closer after standing this long.
 const CASE_AFTER: Duration = Duration::from_secs(2);
 /// Within this many box lengths of an announced vehicle nobody else is announced.
@@ -132,7 +147,7 @@ impl Case {
         is_slow: impl Fn(&Mover) -> bool,
         queue_share: f32,
     ) -> Around {
-        let (mut near, mut standing, mut ahead, mut stuck_behind) = (0u32, 0u32, false, false);
+        let (mut near, mut standing, mut ahead) = (0u32, 0u32, false);
         for other in others.filter(|m| m.serial != self.serial) {
             let there = other.here();
             if distance(self.place, there) > NEAR_BOX_LENGTHS * self.place.length {
@@ -148,7 +163,6 @@ impl Case {
             let (along, aside) = (dx * hx + dy * hy, (dx * hy - dy * hx).abs());
             let in_lane = aside < LANE_BOX_LENGTHS;
             if stands && in_lane && along < 0.0 {
-                stuck_behind = true;
                 continue;
             }
             near += 1;
@@ -160,9 +174,13 @@ impl Case {
             if along > PAST_BOX_LENGTHS && self.behind.remove(&other.serial) {
                 self.passed.insert(other.serial);
             }
+            // Who goes by and then stands is no proof that the way is free: that is how a queue forms.
+            if other.standing() >= CASE_AFTER && along > 0.0 {
+                self.passed.remove(&other.serial);
+            }
         }
         let most = near >= 2 && standing as f32 >= queue_share * near as f32 && standing >= 2;
-        Around { queue: ahead || most, company: near > 0 || stuck_behind, announced: false }
+        Around { queue: ahead || most, company: near > 0, announced: false }
     }
 }
 
@@ -248,11 +266,15 @@ fn step(
     let unqueued = stood.min(free);
     let cycle = carriageway.zone().signal_cycle_s.map_or(Duration::ZERO, Seconds::span);
     let passed = case.passed.len() >= params.passed_by_min as usize;
-    let (quick, slow) = (params.after_s.span() + cycle, params.alone_after_s.span() + cycle);
+    let waits = road.flow.waits_near(case.place.foot);
+    let wait = usual_wait(waits, params);
+    let (quick, slow) = (params.after_s.span() + cycle.max(wait), params.alone_after_s.span() + cycle.max(wait));
+    // Nobody has shown yet whether vehicles wait here as a rule.
+    let alone = if waits.tracks < params.known_tracks_min { slow.max(params.unknown_after_s.span()) } else { slow };
     // Whoever was never seen to drive may have stood there before anybody watched: parked, unless it lies on a drawn carriageway.
     let due = match (carriageway.is_drawn(), mover.arrived, passed) {
         (true | false, true, true) => unqueued >= quick,
-        (true, true, false) => unqueued >= slow && !around.company,
+        (true, true, false) => unqueued >= alone && !around.company,
         (true, false, true) => unqueued >= slow * 2,
         (true, false, false) | (false, true, false) | (false, false, true | false) => false,
     };
@@ -291,6 +313,12 @@ fn step(
             Some(open)
         }
     };
+}
+
+/// How long vehicles stand at a place as a rule before they drive on: at a signal, at a stop. Zero where they do not.
+fn usual_wait(waits: Waits, params: &StoppedVehicleParams) -> Duration {
+    let usual = waits.waits >= WAITS_MIN && waits.waits as f32 >= params.waits_share.get() * waits.tracks as f32;
+    if usual { waits.longest.mul_f32(WAIT_MARGIN) } else { Duration::ZERO }
 }
 
 /// Stopped vehicles in all carriageways of a camera.

@@ -4,7 +4,7 @@ use matpho_scene::{Class, NormPoint, geometry::segments_cross};
 
 use crate::{
     carriageway::Carriageway,
-    road::{ARRIVED_BOX_LENGTHS, Mover, Road},
+    road::{LineWatch, Mover, Road},
 };
 
 /// A vehicle must have been seen this often: ghosts of a detector do not last.
@@ -12,22 +12,26 @@ const HITS_MIN: u32 = 3;
 /// A vehicle is clear of a counting line when its foot is this far off it, in its own box lengths.
 const CLEAR_BOX_LENGTHS: f32 = 0.3;
 
+/// Without a line, a vehicle counts once it has come this far, in its own box lengths.
+const DRIVEN_BOX_LENGTHS: f32 = 1.5;
+
 /// The classes of the vehicles that are to be counted in a zone (the `index`th) with this picture.
 pub(crate) fn count(index: usize, carriageway: &Carriageway, road: &mut Road) -> Vec<Class> {
     let candidates: Vec<_> = road
-        .vehicles()
-        .filter(|m| m.hits >= HITS_MIN && !m.counted_in.contains(&index))
+        .present()
+        .filter(|m| m.class.is_vehicle() && !m.counted_in.contains(&index))
         .filter(|m| carriageway.zone().counting_line.is_some() || carriageway.holds(m, road))
         .map(|m| m.id)
         .collect();
     road.kept_mut()
         .filter(|m| candidates.contains(&m.id))
         .filter_map(|mover| {
-            let counts = match carriageway.zone().counting_line {
+            // Where it stood before the line is noted from the first sighting on: who is fast crosses before anybody is sure of him.
+            let passed = match carriageway.zone().counting_line {
                 Some(line) => crosses(index, line, mover),
-                None => mover.gone_box_lengths >= ARRIVED_BOX_LENGTHS,
+                None => mover.gone_box_lengths >= DRIVEN_BOX_LENGTHS,
             };
-            counts.then(|| {
+            (passed && mover.hits >= HITS_MIN && mover.is_sure()).then(|| {
                 mover.counted_in.push(index);
                 mover.class
             })
@@ -35,22 +39,22 @@ pub(crate) fn count(index: usize, carriageway: &Carriageway, road: &mut Road) ->
         .collect()
 }
 
-/// Whether a vehicle is now clear of the line on the other side than before, having crossed between its ends.
+/// Whether a vehicle has crossed the line between its ends and is clear of it.
 fn crosses(index: usize, [a, b]: [NormPoint; 2], mover: &mut Mover) -> bool {
     let foot = mover.here().foot;
     let off = distance_from_line(foot, a, b) / mover.bbox.width().max(1e-3);
     if off.abs() < CLEAR_BOX_LENGTHS {
         return false;
     }
-    match mover.clear_of_line.iter_mut().find(|(zone, _)| *zone == index) {
+    match mover.lines.iter_mut().find(|line| line.zone == index) {
         None => {
-            mover.clear_of_line.push((index, foot));
+            mover.lines.push(LineWatch { zone: index, clear_at: foot, crossed: false });
             false
         }
-        Some((_, before)) => {
-            let crossed = segments_cross(*before, foot, a, b);
-            *before = foot;
-            crossed
+        Some(line) => {
+            line.crossed ^= segments_cross(line.clear_at, foot, a, b);
+            line.clear_at = foot;
+            line.crossed
         }
     }
 }

@@ -325,6 +325,11 @@ impl Direction {
         (dx / length, dy / length)
     }
 
+    /// The two points that it was drawn with: from the first to the second.
+    pub fn points(self) -> [NormPoint; 2] {
+        [self.from, self.to]
+    }
+
     /// Length of `(dx, dy)` along the direction; negative against it.
     pub fn along(self, dx: f32, dy: f32) -> f32 {
         let (ux, uy) = self.unit();

@@ -68,17 +68,18 @@ fn round(v: f32) -> f64 {
     (f64::from(v) * 10_000.0).round() / 10_000.0
 }
 
-fn strip(view: &View, from_x: f32, to_x: f32) -> Vec<[f32; 2]> {
+/// A stretch of road to `far_m` ahead, cut to the picture.
+pub(crate) fn strip(view: &View, from_x: f32, to_x: f32, far_m: f32) -> Vec<[f32; 2]> {
     // Straight edges stay straight in a pinhole picture, so the corners are enough; what lies outside is cut off.
     let near = (0..200).map(|i| NEAR_M + i as f32 * 0.25).find(|y| view.project(v3(0.0, *y, 0.0)).2 > 1.0).unwrap_or(NEAR_M);
-    let corners = [(from_x, near), (to_x, near), (to_x, FAR_M), (from_x, FAR_M)].map(|(x, y)| share(view, x, y));
+    let corners = [(from_x, near), (to_x, near), (to_x, far_m), (from_x, far_m)].map(|(x, y)| share(view, x, y));
     clip(&corners)
 }
 
 fn carriageway(c: &Camera, view: &View, direction: Direction) -> Option<Value> {
     let side = if direction == Direction::Inbound { -1.0f32 } else { 1.0 };
     let (inner, outer) = (side * c.road.median_m() / 2.0, side * c.road.edge_m(side));
-    let polygon = strip(view, inner, outer);
+    let polygon = strip(view, inner, outer, FAR_M);
     let middle = (inner + outer) / 2.0;
     let line: Vec<[f32; 2]> =
         (0..150).map(|i| NEAR_M + i as f32 * 0.5).map(|y| share(view, middle, y)).filter(|p| inside(*p)).collect();
@@ -98,7 +99,7 @@ fn carriageway(c: &Camera, view: &View, direction: Direction) -> Option<Value> {
 /// Both carriageways together.
 fn road(c: &Camera, view: &View) -> Value {
     let polygon: Vec<[f64; 2]> =
-        strip(view, -c.road.edge_m(-1.0), c.road.edge_m(1.0)).into_iter().map(|p| p.map(round)).collect();
+        strip(view, -c.road.edge_m(-1.0), c.road.edge_m(1.0), FAR_M).into_iter().map(|p| p.map(round)).collect();
     json!({ "polygon": polygon })
 }
 

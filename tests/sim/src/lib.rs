@@ -34,4 +34,4 @@ pub use serve::{City, CityError, Options, Shot};
 pub use truth::{Bounds, Class, Object, States, Truth};
 pub use vary::vary;
 pub use video::{VideoJob, film};
-pub use watch::{Bodies, Stretch, Watch};
+pub use watch::{Begins, Bodies, Stretch, Watch};

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::camera::view_of;
+use crate::describe::strip;
 use crate::geom::{V3, hash, v3};
 use crate::render::mesh::Mesh;
 use crate::render::models::{self, Model};
@@ -71,10 +72,15 @@ pub struct Stretch {
     pub corners: Vec<[f32; 2]>,
     /// The way traffic goes, in shares of the picture's width and height.
     pub travel: [[f32; 2]; 2],
-    /// Metres ahead of the camera at which it begins and ends.
-    pub from_m: f32,
-    /// See `from_m`.
-    pub to_m: f32,
+}
+
+/// Where a stretch begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begins {
+    /// Where the picture shows the carriageway's whole width.
+    Whole,
+    /// At the picture's edge, which may cut a corner off.
+    AtTheEdge,
 }
 
 impl Watch {
@@ -116,8 +122,8 @@ impl Watch {
             .collect()
     }
 
-    /// A stretch of a carriageway from where the picture begins to `far_m` ahead of the camera; `None` where it is not in the picture.
-    pub fn stretch(&self, direction: Direction, far_m: f32) -> Option<Stretch> {
+    /// A stretch of a carriageway to `far_m` ahead of the camera; `None` where it is not in the picture.
+    pub fn stretch(&self, direction: Direction, begins: Begins, far_m: f32) -> Option<Stretch> {
         let side = if direction == Direction::Inbound { -1.0f32 } else { 1.0 };
         let (inner, outer) = (side * self.spec.road.median_m() / 2.0, side * self.spec.road.edge_m(side));
         let (w, h) = (self.view.width as f32, self.view.height as f32);
@@ -127,12 +133,15 @@ impl Watch {
         };
         let inside = |p: &[f32; 2]| (0.0..=1.0).contains(&p[0]) && (0.0..=1.0).contains(&p[1]);
         let whole = |y: f32| [inner, outer].iter().all(|x| share(*x, y).as_ref().is_some_and(inside));
-        let from_m = (0..400).map(|i| 2.0 + i as f32 * 0.1).find(|y| whole(*y))?;
-        let corners = vec![share(inner, from_m)?, share(outer, from_m)?, share(outer, far_m)?, share(inner, far_m)?];
+        let near_m = (0..400).map(|i| 2.0 + i as f32 * 0.1).find(|y| whole(*y))?;
         let middle = (inner + outer) / 2.0;
-        let (near, far) = (share(middle, from_m)?, share(middle, far_m)?);
+        let (near, far) = (share(middle, near_m)?, share(middle, far_m)?);
         let travel = if direction == Direction::Inbound { [far, near] } else { [near, far] };
-        corners.iter().all(inside).then_some(Stretch { corners, travel, from_m, to_m: far_m })
+        let corners = match begins {
+            Begins::Whole => vec![share(inner, near_m)?, share(outer, near_m)?, share(outer, far_m)?, share(inner, far_m)?],
+            Begins::AtTheEdge => strip(&self.view, inner, outer, far_m),
+        };
+        corners.iter().all(inside).then_some(Stretch { corners, travel })
     }
 
     /// The line across a carriageway at `y_m` ahead, as shares of the picture.

@@ -156,10 +156,35 @@ fn a_stalled_car_in_a_queue_is_quiet_and_found_when_the_queue_has_gone() {
 
 #[test]
 fn a_stalled_car_on_an_empty_road() {
-    let stalled = car(&[(10.0, 0.03, 0.7), (15.0, 0.5, 0.7), (90.0, 0.5, 0.7)]);
-    Story::new(plan_of(&[StoppedVehicle], road()), 5.0, 80.0).with([stalled]).expect(
+    // Once it is known that vehicles do not wait here; before, it might be a red light.
+    let stalled = |from_s: f64| car(&[(from_s, 0.03, 0.7), (from_s + 5.0, 0.5, 0.7), (from_s + 110.0, 0.5, 0.7)]);
+    Story::new(plan_of(&[StoppedVehicle], road()), 5.0, 140.0).with(flow(0.0, 45.0, 3.0, 0.7)).with([stalled(60.0)]).expect(
         "
-            29.8 #1 began traffic.stopped_vehicle moderate car since 14.8
+            79.8 #1 began traffic.stopped_vehicle moderate car since 64.8
+            ",
+    );
+    Story::new(plan_of(&[StoppedVehicle], road()), 5.0, 110.0).with([stalled(10.0)]).expect(
+        "
+            104.8 #1 began traffic.stopped_vehicle moderate car since 14.8
+            ",
+    );
+}
+
+#[test]
+fn where_vehicles_wait_as_a_rule_a_lone_one_waits_too() {
+    // A signal at the right: every other car meets a red of 30 s, alone.
+    let waits = (0..8)
+        .map(|n| 60.0 * n as f64)
+        .map(|t| car(&[(t, 0.03, 0.7), (t + 6.0, 0.8, 0.7), (t + 36.0, 0.8, 0.7), (t + 38.0, 0.97, 0.7)]));
+    let drives = flow(0.0, 480.0, 20.0, 0.85);
+    let breaks_down = car(&[(500.0, 0.03, 0.7), (506.0, 0.8, 0.7), (620.0, 0.8, 0.7)]);
+    Story::new(plan_of(&[StoppedVehicle], road()), 5.0, 600.0).with(waits).with(drives).with([breaks_down]).expect(
+        "
+            28.6 #1 began traffic.stopped_vehicle moderate car since 6.0
+            36.8 #1 ended traffic.stopped_vehicle moderate car since 6.0 Cleared
+            88.6 #2 began traffic.stopped_vehicle moderate car since 66.0
+            96.8 #2 ended traffic.stopped_vehicle moderate car since 66.0 Cleared
+            596.0 #3 began traffic.stopped_vehicle moderate car since 506.0
             ",
     );
 }
@@ -272,6 +297,7 @@ fn calibrated_by_length_and_lanes_density_is_that_of_hcm() {
     Story::new(plan_of(&[Congestion], zone), 2.0, 400.0).with(jam(0.0, 200.0)).expect(
         "
             90.0 #1 began traffic.congestion moderate level F since 10.0
+            210.0 #1 updated traffic.congestion minor level E since 10.0
             310.0 #1 ended traffic.congestion minor level A since 10.0 Cleared
             ",
     );
