@@ -3,10 +3,12 @@
 //! | to whom | file | standard |
 //! |---|---|---|
 //! | dispatch, emergency services, public warning | [`cap`] | OASIS CAP 1.2, Atom |
+//! | the operations centre's context broker | [`ngsi`] | NGSI-LD, Smart Data Models |
 //!
 //! **Invariant:** nothing private leaves: no stream address, no exact mount of a camera, no owner, no picture that shows people.
 //!
 //! Not here: who may read a feed (`rights`), when and where it is sent and what of it arrived (the store keeps that), HTTP (`api`).
 
 pub mod cap;
+pub mod ngsi;
 pub mod xml;
