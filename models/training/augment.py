@@ -105,7 +105,7 @@ def sensor(rng, p):
         kernel = cv2.warpAffine(kernel, turn, (7, 7))
         p = cv2.filter2D(p, -1, kernel / max(kernel.sum(), 1e-6))
     if rng.random() < 0.3:
-        p = np.clip(p + rng.normal(0, rng.uniform(2, 14), p.shape), 0, 255).astype(np.uint8)
+        p = np.clip(p + np.float32(rng.uniform(2, 14)) * rng.standard_normal(p.shape, np.float32), 0, 255).astype(np.uint8)
     if rng.random() < 0.4:
         p = cv2.imdecode(cv2.imencode(".jpg", p, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(18, 75))])[1], cv2.IMREAD_COLOR)
     return p

@@ -123,6 +123,14 @@ def simota_loss(out, grid, targets, ignore, graded=True):
     return (5 * box_loss + obj_loss + cls_loss) / max(matched, out.shape[0])
 
 
+def echo_loss(out, heard, first_class=0):
+    """How far the class scores of logits [B, A, 5 + C] are from those of a net that is listened to, where the two disagree: what it
+    knew of other places is not unlearned from the few that are trained on. Classes before `first_class` are left alone."""
+    mine, theirs = (x[..., 4:5].sigmoid() * x[..., 5 + first_class :].sigmoid() for x in (out, heard))
+    apart = F.binary_cross_entropy(mine.clamp(1e-6, 1 - 1e-6), theirs, reduction="none") * (mine - theirs).detach().abs()
+    return apart.sum() / (theirs.amax(2) > 0.3).sum().clamp(out.shape[0])
+
+
 def average_precision(found, truth, iou=0.5, ignored=None):
     """All-point AP of one class. `found`: a list a picture of [n, 5] (score, corners); `truth`: a list of [m, 4].
 

@@ -27,7 +27,7 @@ class Conv(nn.Module):
         self.conv = nn.Conv2d(c_in, c_out, kernel, stride, (kernel - 1) // 2, groups=groups)
 
     def forward(self, x):
-        return F.silu(self.conv(x), inplace=True)
+        return F.silu(self.conv(x))
 
 
 class Separable(nn.Sequential):

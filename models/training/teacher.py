@@ -65,11 +65,19 @@ class PicoDet:
         return suppress_by_class(np.concatenate(all_found), 0.55)
 
 
+def elsewhere(each=12):
+    """Pictures of the fire sets: rooms, yards, streets and lamps at night, of which the teacher sees what vehicles there are. A few a scene."""
+    seen = {}
+    for row in manifest("cctv", "urban-smoke"):
+        seen.setdefault(row["group"], []).append(row)
+    return [row for rows in seen.values() for row in rows[:: -(-len(rows) // each)]]
+
+
 def main():
     root = data_root()
     model = PicoDet(root / "models/picodet_s_416_coco.onnx")
     boxes = {}
-    for row in manifest("bridge", "highway"):
+    for row in manifest("bridge", "highway") + elsewhere():
         found = model.tiled(cv2.imread(str(root / row["path"])))
         boxes[row["path"]] = [[int(f[0]), *(round(float(v), 3) for v in f[1:])] for f in found]
     (work_root() / "teacher.json").write_text(json.dumps(boxes), encoding="utf-8")

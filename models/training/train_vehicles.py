@@ -16,17 +16,21 @@ import torch
 
 import augment
 import sim
-from boxes import iou_matrix, simota_loss
+from boxes import echo_loss, iou_matrix, simota_loss
 from common import VEHICLES, data_root, manifest, published_weights, read_boxes, threads, work_root
 from nets import COCO_ROWS, EARLY, Detector, anchor_grid, start_from_published
+from teacher import elsewhere
 from trainer import fit, forward
 
 WIDTH, HEIGHT, BATCH, SEED = 640, 384, 8, 20261121
 SURE = 0.5  # teacher's score from which its box is a target
 PERSON, BICYCLE, MOTORCYCLE = 0, 1, 2
+# Which places of a batch hold what; the rest are bridges. In ECHO's the published net is listened to as well as the labels.
+SIM, MOSAIC, STREET, STREET_OR_ELSEWHERE = (0, 4), (1, 5), (2,), (6,)
+ECHO, ECHO_WEIGHT = (2, 6), 0.5
 
 
-def with_teacher(boxes, taught, classes, area):
+def with_teacher(boxes, taught, area):
     """Labels and what a teacher sees besides them: (targets [n, 5], regions that teach nothing [m, 5]). `area` of the picture."""
     ignore = []
     for c, score, *corners in taught:
@@ -36,7 +40,7 @@ def with_teacher(boxes, taught, classes, area):
         middle = (box[0, :2] + box[0, 2:]) / 2
         riding = c == PERSON and any(b[0] in (BICYCLE, MOTORCYCLE) and (b[1:3] < middle).all() and (middle < b[3:]).all() for b in boxes)
         row = np.array([[c, *corners]], np.float32)
-        if score >= SURE and c in classes and not riding:
+        if score >= SURE and not riding:
             boxes = np.concatenate((boxes, row))
         elif (box[0, 2:] - box[0, :2]).prod() < 0.1 * area:  # a larger doubt would silence half the picture
             ignore.append(row)
@@ -44,29 +48,33 @@ def with_teacher(boxes, taught, classes, area):
 
 
 class Samples:
-    def __init__(self, sim_folder):
+    def __init__(self, sim_folders):
         self.root = data_root()
         taught = json.loads((work_root() / "teacher.json").read_text(encoding="utf-8"))
         self.bridge, self.street, views = [], [], []
         for row in manifest("bridge", "highway"):
             boxes = read_boxes(self.root / row["path"], row["width"], row["height"])
-            known = (PERSON, BICYCLE, MOTORCYCLE) if row["set"] == "bridge" else range(len(VEHICLES))
-            item = (str(self.root / row["path"]), row["content"], *with_teacher(boxes, taught[row["path"]], known, row["width"] * row["height"]))
+            item = (str(self.root / row["path"]), row["content"], *with_teacher(boxes, taught[row["path"]], row["width"] * row["height"]))
             (self.bridge if row["set"] == "bridge" else self.street).append(item)
             if row["set"] == "bridge":
                 views.append(row["group"])
+        none = np.zeros((0, 5), np.float32)
+        self.elsewhere = [(str(self.root / r["path"]), r["content"], *with_teacher(none, taught[r["path"]], r["width"] * r["height"]))
+                          for r in elsewhere() if r["path"] in taught]
         # A view with nine times the frames is seen three times as often.
         weight = np.array([views.count(v) ** -0.5 for v in views])
         self.bridge_share = np.cumsum(weight / weight.sum())
-        self.sim = sim.vehicle_frames(sim_folder) if sim_folder else []
-        print(f"{len(self.bridge)} bridge pictures, {len(self.street)} street photos, {len(self.sim)} simulated frames")
+        self.sim = [frame for folder in sim_folders for frame in sim.vehicle_frames(folder)]
+        self.pictures = {}  # decoded once: all of them together are under 2 GB
+        print(f"{len(self.bridge)} bridge pictures, {len(self.street)} street photos, {len(self.elsewhere)} elsewhere, {len(self.sim)} simulated frames")
 
-    @staticmethod
-    def load(item):
+    def load(self, item):
         path, (x1, y1, x2, y2), boxes, ignore = item
         off = np.array((0, x1, y1, x1, y1), np.float32)
         both = np.concatenate((np.insert(boxes - off, 5, 0, 1), np.insert(ignore - off, 5, 1, 1)))
-        return cv2.imread(path)[y1:y2, x1:x2], both.astype(np.float32)
+        if path not in self.pictures:
+            self.pictures[path] = cv2.imread(path)[y1:y2, x1:x2]
+        return self.pictures[path], both.astype(np.float32)
 
     def pick(self, rng, pool):
         if pool is self.bridge:
@@ -79,7 +87,7 @@ class Samples:
         w, h = WIDTH // cols, HEIGHT // rows
         canvas, all_boxes = np.full((HEIGHT, WIDTH, 3), 114, np.uint8), []
         for k in range(cols * rows):
-            pool = self.street if rng.random() < 0.8 else self.bridge
+            pool = self.street if rng.random() < 0.6 else self.bridge
             picture, boxes = self.load(self.pick(rng, pool))
             part, boxes, _ = augment.place(rng, picture, boxes, (w, h), (0.8, 1.3))
             x, y = k % cols * w, k // cols * h
@@ -90,12 +98,14 @@ class Samples:
     def __call__(self, index):
         rng = np.random.default_rng((SEED, index))
         slot = index % BATCH
-        if self.sim and slot in (0, 4, 7):
+        if self.sim and slot in SIM:
             pool, zoom = self.sim, (0.85, 1.7)
-        elif slot in (1, 5):
+        elif slot in MOSAIC:
             pool, zoom = None, None
-        elif slot == 2:
-            pool, zoom = self.street, (0.3, 1.5)
+        elif slot in STREET or slot in STREET_OR_ELSEWHERE and (not self.elsewhere or rng.random() < 0.5):
+            pool, zoom = self.street, (0.35, 1.4)
+        elif slot in STREET_OR_ELSEWHERE:
+            pool, zoom = self.elsewhere, (0.5, 1.5)
         else:
             pool, zoom = self.bridge, (0.6, 1.9)
         if pool is None:
@@ -114,9 +124,9 @@ def collate(samples):
 
 def main():
     args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    args.add_argument("--steps", type=int, default=900)
-    args.add_argument("--lr", type=float, default=2e-4)
-    args.add_argument("--sim", help="folder of simulated frames")
+    args.add_argument("--steps", type=int, default=4500)
+    args.add_argument("--lr", type=float, default=1.5e-4)
+    args.add_argument("--sim", nargs="*", default=[], help="folders of simulated frames")
     args.add_argument("--start", help="checkpoint to start from instead of the published weights")
     args.add_argument("--name", default="vehicles")
     args = args.parse_args()
@@ -126,12 +136,17 @@ def main():
         net.load_state_dict(torch.load(args.start)["average"])
     grid = torch.from_numpy(anchor_grid(WIDTH, HEIGHT))
 
+    published = start_from_published(Detector(len(VEHICLES)), published_weights(), COCO_ROWS).to(memory_format=torch.channels_last)
+
     def loss(model, batch):
         pictures, targets, ignore = batch
-        return simota_loss(forward(model, pictures), grid, targets, ignore)
+        out = forward(model, pictures)
+        with torch.no_grad():
+            heard = forward(published, pictures[list(ECHO)])
+        return simota_loss(out, grid, targets, ignore) + ECHO_WEIGHT * echo_loss(out[list(ECHO)], heard, first_class=1)
 
     fit(net, Samples(args.sim), loss, collate=collate, steps=args.steps, batch=BATCH, lr=args.lr, head_lr=3 * args.lr,
-        heads=("heads",), frozen=EARLY if args.start else (), checkpoint=work_root() / f"{args.name}.pt")
+        heads=("heads",), frozen=EARLY, average=0.998, decay_from=0.7, checkpoint=work_root() / f"{args.name}.pt")
 
 
 if __name__ == "__main__":

@@ -40,9 +40,11 @@ def progress(line):
     print(line, flush=True)
 
 
-def fit(net, sample, loss, *, collate, steps, batch, lr, head_lr, heads, frozen=(), checkpoint, average=0.99, log=progress):
+def fit(net, sample, loss, *, collate, steps, batch, lr, head_lr, heads, frozen=(), checkpoint, average=0.99, decay_from=0.0,
+        log=progress):
     """Trains for `steps` batches and returns the averaged network. Parameters whose name starts with one of `heads` learn at `head_lr`,
     those that start with one of `frozen` not at all: the first stages see edges and colours already, and cost a third of the time.
+    Rates stay as they are up to `decay_from` of the steps and fall along a cosine from there.
 
     `checkpoint` holds step, weights, average and optimiser; where it exists, training goes on from it."""
     torch.manual_seed(0)
@@ -65,7 +67,8 @@ def fit(net, sample, loss, *, collate, steps, batch, lr, head_lr, heads, frozen=
     began, total = time.monotonic(), 0.0
     for step, samples in enumerate(loader, first + 1):
         warm = min(1.0, step / 40)
-        cosine = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / steps))
+        fallen = max(0.0, (step / steps - decay_from) / (1 - decay_from))
+        cosine = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * fallen))
         for group in optimiser.param_groups:
             group["lr"] = group["base"] * warm * cosine
         value = loss(net, samples)
