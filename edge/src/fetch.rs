@@ -9,6 +9,16 @@ use ureq::{
 
 use crate::config::Authorities;
 
+/// A client for downloads of public files, which carry no secret and whose hash is known: it follows redirects, as release pages ask for.
+pub fn download_agent() -> Agent {
+    let config = Agent::config_builder()
+        .max_redirects(5)
+        .timeout_connect(Some(Duration::from_secs(20)))
+        .timeout_recv_response(Some(Duration::from_secs(60)))
+        .timeout_global(Some(Duration::from_secs(1800)));
+    config.build().into()
+}
+
 /// A client that trusts `authorities`, or the public ones. Answers other than 2xx are errors.
 pub fn agent(authorities: Option<&Authorities>, timeout: Duration) -> anyhow::Result<Agent> {
     let mut tls = TlsConfig::builder();

@@ -24,6 +24,7 @@ pub mod models;
 pub mod mqtt;
 pub mod outbox;
 pub mod publisher;
+pub mod pull;
 pub mod status;
 pub mod topology;
 pub mod vitals;

@@ -1,13 +1,8 @@
-//! Finding the models and starting them; `models list | verify | pull`.
+//! Finding the models and starting them; `models list | verify` (`pull.rs` fetches them).
 //!
 //! A model that is missing or wrong does not stop the others: what needs it stays unknown, and the error says why.
 
-use std::{
-    fs,
-    io::{Read, Write},
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use matpho_analytics::{Analytic, CameraPlan};
@@ -18,9 +13,6 @@ use crate::{config, judge::SCORE_FLOOR, look::Models};
 
 /// The registry's usual name.
 const REGISTRY: &str = "models/registry.toml";
-
-/// Where models come from instead of their own addresses: a folder, or the beginning of an address.
-pub const MIRROR_VARIABLE: &str = "MATPHO_MODEL_MIRROR";
 
 /// Which models are needed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -124,6 +116,7 @@ pub fn list(registry: &Registry) -> String {
     for entry in registry.entries() {
         let state = match entry.verify() {
             Ok(()) => "ready",
+            Err(InferError::ReadModel { .. }) if entry.url.is_some() => "to fetch",
             Err(InferError::ReadModel { .. }) => "not here",
             Err(_) => "wrong file",
         };
@@ -133,12 +126,16 @@ pub fn list(registry: &Registry) -> String {
     text
 }
 
-/// Checks every file against its hash; the first text is what is right, the second what is not.
+/// Checks every file against its hash; the first text is what is right, the second what is not. A model that is fetched when somebody wants it, and
+/// that nobody has fetched, is right.
 pub fn verify(registry: &Registry) -> (Vec<String>, Vec<String>) {
     let (mut right, mut wrong) = (Vec::new(), Vec::new());
     for (entry, checked) in registry.verify() {
         match checked {
             Ok(()) => right.push(format!("{}: {} is the file that the registry declares", entry.id, entry.file.display())),
+            Err(InferError::ReadModel { source, .. }) if entry.url.is_some() && source.kind() == std::io::ErrorKind::NotFound => {
+                right.push(format!("{0}: not fetched (`matpho-edge models pull {0}`)", entry.id));
+            }
             Err(error) => wrong.push(crate::chain(&error)),
         }
     }
@@ -152,122 +149,16 @@ pub fn tiling(text: &str) -> Option<Tiling> {
     Some(Tiling { cols: side(cols)?, rows: side(rows)?, overlap: 0.15 })
 }
 
-/// Where a model is fetched from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Origin {
-    Folder(PathBuf),
-    Url(String),
-}
-
-/// From the mirror, where one is set; else from the model's own address.
-fn origin(file: &Path, url: Option<&str>, mirror: Option<&str>) -> Option<Origin> {
-    let name = file.file_name()?.to_str()?;
-    let Some(mirror) = mirror else { return url.map(|url| Origin::Url(url.to_owned())) };
-    Some(if mirror.contains("://") {
-        Origin::Url(format!("{}/{name}", mirror.trim_end_matches('/')))
-    } else {
-        Origin::Folder(Path::new(mirror).join(name))
-    })
-}
-
-/// Fetches a model that is not there, or is not the file that the registry declares. What was fetched before is gone on with; nothing is put in place
-/// before its hash is right.
-pub fn pull(entry: &Entry, mirror: Option<&str>, progress: &mut dyn FnMut(u64, Option<u64>)) -> anyhow::Result<bool> {
-    if entry.verify().is_ok() {
-        return Ok(false);
-    }
-    let Some(origin) = origin(&entry.file, entry.url.as_deref(), mirror) else {
-        bail!(
-            "{} is not here, and its registry entry has no url: set {MIRROR_VARIABLE} to a folder or an address that holds {}",
-            entry.file.display(),
-            entry.file.file_name().unwrap_or_default().to_string_lossy()
-        );
-    };
-    let part = entry.file.with_extension("onnx.part");
-    match &origin {
-        Origin::Folder(from) => {
-            fs::copy(from, &part).with_context(|| format!("cannot copy {}", from.display()))?;
-        }
-        Origin::Url(url) => download(url, &part, progress).with_context(|| {
-            format!("cannot fetch {url}: check the network, or copy the file to {} yourself, or set {MIRROR_VARIABLE} to a folder that holds it", entry.file.display())
-        })?,
-    }
-    // What has the wrong hash is not gone on with next time.
-    let mut fetched = entry.clone();
-    fetched.file = part.clone();
-    if let Err(error) = fetched.verify() {
-        let _ = fs::remove_file(&part);
-        bail!(crate::chain(&error));
-    }
-    fs::rename(&part, &entry.file).with_context(|| format!("cannot put {} in place", entry.file.display()))?;
-    Ok(true)
-}
-
-fn download(url: &str, part: &Path, progress: &mut dyn FnMut(u64, Option<u64>)) -> anyhow::Result<()> {
-    let have = fs::metadata(part).map_or(0, |meta| meta.len());
-    let agent = crate::fetch::agent(None, Duration::from_secs(1800))?;
-    let mut request = agent.get(url);
-    if have > 0 {
-        request = request.header("Range", format!("bytes={have}-"));
-    }
-    let mut answer = request.call()?;
-    let goes_on = answer.status().as_u16() == 206;
-    let mut file = if goes_on { fs::File::options().append(true).open(part)? } else { fs::File::create(part)? };
-    let mut done = if goes_on { have } else { 0 };
-    let total = answer.body().content_length().map(|rest| done + rest);
-    let mut reader = answer.body_mut().as_reader();
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        let n = reader.read(&mut buffer)?;
-        if n == 0 {
-            file.sync_all()?;
-            return Ok(());
-        }
-        file.write_all(&buffer[..n])?;
-        done += n as u64;
-        progress(done, total);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_mirror_is_a_folder_or_an_address() {
-        let file = Path::new("/x/models/fire.onnx");
-        assert_eq!(origin(file, None, None), None);
-        let own = Some("https://b.example/fire-v2.onnx");
-        assert_eq!(origin(file, own, None), own.map(|url| Origin::Url(url.into())));
-        assert_eq!(origin(file, own, Some("/mnt/usb")), Some(Origin::Folder("/mnt/usb/fire.onnx".into())));
-        assert_eq!(origin(file, None, Some("https://a.example/m/")), Some(Origin::Url("https://a.example/m/fire.onnx".into())));
-    }
-
-    fn registry(dir: &Path, onnx: &[u8]) -> Registry {
-        use sha2::Digest;
-        let text = format!(
-            "[[model]]\nid = \"fire\"\nfile = \"fire.onnx\"\nsha256 = \"{}\"\nfamily = \"yolox\"\nclasses = [\"fire\", \"smoke\"]\nnms_iou = 0.5\n\
-             licence = \"Apache-2.0\"\ncard = \"c\"\nsummary = \"s\"\n[model.input]\nwidth = 32\nheight = 32\nlayout = \"nchw\"\nchannels = \"bgr\"\n\
-             mean = [0.0, 0.0, 0.0]\nscale = [1.0, 1.0, 1.0]\nresize = \"stretch\"\n[model.output]\ndecoded = false\nstrides = [8]\n\
-             [model.threshold]\nfire = 0.4\nsmoke = 0.4\n",
-            hex::encode(sha2::Sha256::digest(onnx))
-        );
-        Registry::parse(&dir.join("registry.toml"), &text).unwrap()
-    }
-
-    #[test]
-    fn a_model_is_pulled_from_a_folder_once_and_never_with_a_wrong_hash() {
-        let (here, mirror) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let registry = registry(here.path(), b"weights");
-        let entry = &registry.entries()[0];
-        let from = mirror.path().to_str();
-        assert!(pull(entry, None, &mut |_, _| {}).unwrap_err().to_string().contains(MIRROR_VARIABLE));
-        fs::write(mirror.path().join("fire.onnx"), b"other").unwrap();
-        assert!(pull(entry, from, &mut |_, _| {}).unwrap_err().to_string().contains("sha256"));
-        assert!(!entry.file.exists(), "nothing wrong is put in place");
-        fs::write(mirror.path().join("fire.onnx"), b"weights").unwrap();
-        assert!(pull(entry, from, &mut |_, _| {}).unwrap());
-        assert!(!pull(entry, from, &mut |_, _| {}).unwrap(), "what is right is not fetched again");
-        assert!(verify(&registry).1.is_empty());
+    fn tiles_are_written_across_times_down() {
+        let tiles = tiling("3x2").unwrap();
+        assert_eq!((tiles.cols, tiles.rows), (3, 2));
+        for odd in ["", "2", "0x2", "2x9", "2x2x2", "axb"] {
+            assert_eq!(tiling(odd), None, "{odd}");
+        }
     }
 }

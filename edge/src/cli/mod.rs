@@ -20,12 +20,12 @@ use anyhow::anyhow;
 use clap::{Args, Parser, Subcommand};
 use matpho_analytics::{Analytic, CameraPlan};
 use matpho_infer::Registry;
-use matpho_scene::{CameraId, WallTime};
+use matpho_scene::{CameraId, ModelId, WallTime};
 
 use crate::{
     config::{self, Config},
-    models::{self, MIRROR_VARIABLE, Shelf},
-    topology,
+    models::{self, Shelf},
+    pull, topology,
 };
 
 pub use session::{Analysis, Said, Stamp};
@@ -84,7 +84,11 @@ enum ModelsAction {
     /// Checks every file against the registry
     Verify,
     /// Fetches what is missing, from its own address or from MATPHO_MODEL_MIRROR (a folder or an address)
-    Pull,
+    Pull {
+        /// These models alone; all that are missing where none is named
+        #[arg(value_name = "ID")]
+        ids: Vec<ModelId>,
+    },
     /// Judges models on pictures whose truth is known, and prints tables
     Eval(eval::EvalArgs),
 }
@@ -200,31 +204,35 @@ fn models_command(args: &ModelsArgs) -> Result<(), Failure> {
                 return Err(Failure::Told);
             }
         }
-        ModelsAction::Pull => {
-            let mirror = std::env::var(MIRROR_VARIABLE).ok();
-            let mut failed = false;
-            for entry in registry.entries() {
-                let mut progress = Progress::new();
-                let pulled = models::pull(entry, mirror.as_deref(), &mut |done, total| {
-                    let of = total.map(|total| format!(" of {} KiB", total / 1024)).unwrap_or_default();
-                    progress.show(|| format!("{}: {} KiB{of}", entry.id, done / 1024));
-                });
-                progress.clear();
-                match pulled {
-                    Ok(true) => println!("{}: fetched and right", entry.id),
-                    Ok(false) => println!("{}: is here and right", entry.id),
-                    Err(error) => {
-                        eprintln!("{}: {error:#}", entry.id);
-                        failed = true;
-                    }
-                }
-            }
-            if failed {
-                return Err(Failure::Told);
+        ModelsAction::Pull { ids } => return pull_models(&registry, ids),
+    }
+    Ok(())
+}
+
+fn pull_models(registry: &Registry, ids: &[ModelId]) -> Result<(), Failure> {
+    let chosen = match ids {
+        [] => registry.entries().iter().collect::<Vec<_>>(),
+        ids => ids.iter().map(|id| registry.get(id)).collect::<Result<_, _>>().map_err(|e| Failure::Usage(e.into()))?,
+    };
+    let mirror = std::env::var(pull::MIRROR_VARIABLE).ok();
+    let mut failed = false;
+    for entry in chosen {
+        let mut progress = Progress::new();
+        let pulled = pull::pull(entry, mirror.as_deref(), &mut |done, total| {
+            let of = total.map(|total| format!(" of {} KiB", total / 1024)).unwrap_or_default();
+            progress.show(|| format!("{}: {} KiB{of}", entry.id, done / 1024));
+        });
+        progress.clear();
+        match pulled {
+            Ok(true) => println!("{}: fetched and right", entry.id),
+            Ok(false) => println!("{}: is here and right", entry.id),
+            Err(error) => {
+                eprintln!("{}: {error:#}", entry.id);
+                failed = true;
             }
         }
     }
-    Ok(())
+    if failed { Err(Failure::Told) } else { Ok(()) }
 }
 
 /// A line on stderr that is written over, where stderr is a terminal; nothing otherwise.

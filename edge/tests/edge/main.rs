@@ -4,4 +4,5 @@ mod broker;
 mod cli;
 mod config;
 mod eval;
+mod pull;
 mod replay;

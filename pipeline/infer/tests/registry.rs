@@ -162,7 +162,7 @@ fn every_shipped_model_opens_and_runs() {
     }
     let size = PictureSize { width: 320, height: 200 };
     let grey = Picture::from_rgb(size, vec![128; size.pixels() * 3]).unwrap();
-    for entry in registry.entries() {
+    for entry in registry.entries().iter().filter(|entry| entry.url.is_none()) {
         let mut model =
             Model::open(&common::runtime(), entry, &SessionOptions::default()).unwrap_or_else(|error| panic!("{error}"));
         match model.run(&grey).unwrap() {
