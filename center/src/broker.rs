@@ -8,6 +8,7 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use rumqttc::{TlsConfiguration, Transport};
@@ -61,6 +62,19 @@ fn file(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Brok
     move |source| BrokerError::File { doing, path, source }
 }
 
+/// The name that is kept in a file, made when there is none: each centre has its own, and is known by it when it comes back.
+fn own_client_id(path: &Path) -> Result<String, BrokerError> {
+    match std::fs::read_to_string(path) {
+        Ok(id) => Ok(id.trim().to_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let id = format!("{}-{}", accounts::CENTER, &accounts::new_secret()[..8]);
+            accounts::write_private(path, format!("{id}\n").as_bytes())?;
+            Ok(id)
+        }
+        Err(source) => Err(file("read", path)(source)),
+    }
+}
+
 /// How to reach a broker, and as whom.
 #[derive(Clone)]
 pub struct Access {
@@ -72,7 +86,19 @@ pub struct Access {
     pub login: Option<(String, String)>,
     /// PEM of the authority that signed the broker's certificate; `None`: no TLS.
     pub ca: Option<Arc<[u8]>>,
+    /// Under which name; the broker keeps our session by it.
+    pub client_id: String,
+    /// With whom we share what gateways send.
+    pub shared_group: Option<String>,
+    /// How long the broker keeps our session when we are away.
+    pub session_expiry: Duration,
 }
+
+/// How long the broker keeps our session when we are away, if nothing else is configured.
+pub const SESSION_EXPIRY: Duration = Duration::from_secs(14 * 24 * 3_600);
+
+/// The file in the state folder with the name that a centre of a group gave itself.
+const CLIENT_ID_FILE: &str = "broker.client_id";
 
 impl fmt::Debug for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -87,8 +113,8 @@ impl Access {
         format!("{scheme}://{}:{}", self.host, self.port)
     }
 
-    /// Access to somebody else's broker: reads the files that the configuration names.
-    pub fn external(config: &ExternalBroker) -> Result<Self, BrokerError> {
+    /// Access to somebody else's broker: reads the files that the configuration names. `folder` is the state folder.
+    pub fn external(config: &ExternalBroker, folder: &Path) -> Result<Self, BrokerError> {
         let login = match (&config.username, &config.password_file) {
             (Some(name), Some(path)) => {
                 let password = std::fs::read_to_string(path).map_err(file("read the password file", path))?;
@@ -100,7 +126,20 @@ impl Access {
             Some(path) if config.tls => Some(std::fs::read(path).map_err(file("read the CA file", path))?.into()),
             _ => None,
         };
-        Ok(Self { host: config.host.clone(), port: config.port, login, ca })
+        let client_id = match (&config.client_id, &config.shared_group) {
+            (Some(id), _) => id.clone(),
+            (None, Some(_)) => own_client_id(&folder.join(CLIENT_ID_FILE))?,
+            (None, None) => accounts::CENTER.to_owned(),
+        };
+        Ok(Self {
+            host: config.host.clone(),
+            port: config.port,
+            login,
+            ca,
+            client_id,
+            shared_group: config.shared_group.clone(),
+            session_expiry: config.session_expiry,
+        })
     }
 
     /// The transport that the MQTT client is to use.

@@ -1,7 +1,9 @@
 //! The command line. Exit codes: 0 fine, 1 failed at work, 2 wrong use or configuration.
 
 pub mod accounts;
+pub mod backup;
 pub mod export;
+pub mod retain;
 
 use std::{
     io::{IsTerminal, Write},
@@ -50,6 +52,28 @@ enum Command {
     /// Gateways' accounts at the managed broker.
     #[command(subcommand)]
     Edge(Edge),
+    /// Lets go of what is older than the configuration keeps ([retention]).
+    Retain {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Only says how much would go.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Writes all that the centre keeps into a new folder; also beside a running centre.
+    Backup {
+        /// The folder, which must not exist yet.
+        folder: PathBuf,
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// Fills an empty store from a backup, whichever store that was made of; the centre must not run.
+    Restore {
+        /// The backup's folder.
+        folder: PathBuf,
+        #[command(flatten)]
+        config: ConfigFile,
+    },
     /// Prints what the store holds, one JSON object a line, the newest first.
     Export {
         /// What.
@@ -179,6 +203,9 @@ fn dispatch(command: Command) -> Result<(), Trouble> {
         Command::Edge(Edge::Add { address, config, password_stdin, password_file }) => {
             accounts::add_edge(&load(&config.config)?, &address, password_stdin, password_file.as_deref())
         }
+        Command::Retain { config, dry_run } => retain::retain(&load(&config.config)?, dry_run),
+        Command::Backup { folder, config } => backup::backup(&load(&config.config)?, &folder),
+        Command::Restore { folder, config } => backup::restore(&load(&config.config)?, &folder),
         Command::Export { what, config, from, to } => export::export(&load(&config.config)?, what, from, to),
     }
 }

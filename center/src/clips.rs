@@ -131,7 +131,7 @@ impl Clips {
             return Err(UploadError::Token);
         }
         let path = files::clip_path(event);
-        let place = self.store.folder().join(&path);
+        let place = self.store.files().join(&path);
         let part = place.with_extension(format!("{}.part", uuid::Uuid::now_v7()));
         let received = self.write_part(&part, body).await;
         let outcome = match received {

@@ -3,6 +3,7 @@
 //! Reading is pure: no file but the configuration itself is opened, no address is tried. Not here: how complaints are gathered
 //! ([`reader`]).
 
+pub mod database;
 pub mod reader;
 
 use std::{
@@ -14,7 +15,9 @@ use std::{
 use crate::{
     api::types::{Hotline, MapSettings},
     incident::rules,
+    store::retention::{self, Kept},
 };
+use database::Database;
 use reader::{Complaint, Document, Section};
 
 /// The default configuration, with a comment for each key.
@@ -29,6 +32,8 @@ pub struct Config {
     pub http: Http,
     /// Where it keeps things.
     pub state: State,
+    /// In which database.
+    pub store: Database,
     /// How it hears from gateways.
     pub broker: Broker,
     /// What becomes one incident.
@@ -39,6 +44,8 @@ pub struct Config {
     pub clips: Clips,
     /// What the map shows first.
     pub map: Map,
+    /// What is kept for how long.
+    pub retention: retention::Rules,
     /// Whom an operator may call.
     pub hotlines: Vec<Hotline>,
 }
@@ -57,7 +64,9 @@ pub struct Http {
 pub struct State {
     /// The folder of it all.
     pub folder: PathBuf,
-    /// Bound of the database, in bytes.
+    /// The folder of pictures and clips; several centres on one database share it.
+    pub files_folder: PathBuf,
+    /// Bound of an SQLite database, in bytes.
     pub database_bytes_max: Option<u64>,
     /// Bound of evidence and clips together, in bytes.
     pub evidence_bytes_max: Option<u64>,
@@ -109,6 +118,12 @@ pub struct ExternalBroker {
     pub password_file: Option<PathBuf>,
     /// PEM file of the authority that signed the broker's certificate; required with TLS.
     pub ca_file: Option<PathBuf>,
+    /// The group of centres that share what gateways send.
+    pub shared_group: Option<String>,
+    /// This centre's name at the broker.
+    pub client_id: Option<String>,
+    /// How long the broker keeps what comes while this centre is away.
+    pub session_expiry: Duration,
 }
 
 /// Who gets in.
@@ -176,15 +191,20 @@ impl Config {
 
     /// Reads a text; relative paths in it are meant from `folder`.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, Vec<Complaint>> {
-        Document::new(text, folder).read(|root| Self {
-            http: read(root, "http", http),
-            state: read(root, "state", |section| state(section, folder)),
-            broker: read(root, "broker", broker),
-            incidents: read(root, "incidents", incidents),
-            auth: read(root, "auth", auth),
-            clips: read(root, "clips", clips),
-            map: read(root, "map", map),
-            hotlines: root.sections("hotlines").map_or_else(Vec::new, |all| all.iter().map(hotline).collect()),
+        Document::new(text, folder).read(|root| {
+            let state = read(root, "state", |section| state(section, folder));
+            Self {
+                http: read(root, "http", http),
+                store: read(root, "store", |section| database::database(section, state.database_bytes_max)),
+                state,
+                broker: read(root, "broker", broker),
+                incidents: read(root, "incidents", incidents),
+                auth: read(root, "auth", auth),
+                clips: read(root, "clips", clips),
+                map: read(root, "map", map),
+                retention: read(root, "retention", retention),
+                hotlines: root.sections("hotlines").map_or_else(Vec::new, |all| all.iter().map(hotline).collect()),
+            }
         })
     }
 }
@@ -206,15 +226,39 @@ fn http(section: &Section<'_>) -> Http {
 
 fn state(section: &Section<'_>, folder: &Path) -> State {
     let bound = |mib: u64| (mib > 0).then_some(mib.saturating_mul(MIB));
+    let folder = section.path("folder").unwrap_or_else(|| folder.join("var/center"));
     State {
-        folder: section.path("folder").unwrap_or_else(|| folder.join("var/center")),
+        files_folder: section.path("files_folder").unwrap_or_else(|| folder.clone()),
+        folder,
         database_bytes_max: bound(section.or("database_mib_max", 0)),
         evidence_bytes_max: bound(section.or("evidence_mib_max", 20_480)),
     }
 }
 
+/// In days. A message that is forgotten would be taken for new if it came again: gateways hold theirs for weeks.
+const DAYS_MAX: u64 = 36_500;
+
+fn retention(section: &Section<'_>) -> retention::Rules {
+    let rule = |kept: Kept| {
+        let (key, days, days_min) = match kept {
+            Kept::Incidents => ("incidents_days", 0, 31),
+            Kept::Messages => ("messages_days", 0, 31),
+            Kept::Measurements => ("measurements_days", 730, 31),
+            Kept::Pictures => ("pictures_days", 90, 1),
+            Kept::Clips => ("clips_days", 90, 1),
+            Kept::Rejected => ("rejected_days", 30, 1),
+        };
+        let days = section.or(key, days);
+        if days > 0 && !(days_min..=DAYS_MAX).contains(&days) {
+            section.refuse(key, format!("0 (for ever) or {days_min} to {DAYS_MAX} is allowed, {days} was found"));
+        }
+        (kept, (days > 0).then(|| Duration::from_secs(86_400 * days)))
+    };
+    Kept::ALL.map(rule).to_vec()
+}
+
 const MANAGED_KEYS: [&str; 5] = ["listen", "mosquitto", "tls_listen", "tls_certificate", "tls_key"];
-const EXTERNAL_KEYS: [&str; 4] = ["url", "username", "password_file", "ca_file"];
+const EXTERNAL_KEYS: [&str; 7] = ["url", "username", "password_file", "ca_file", "shared_group", "client_id", "session_hours"];
 
 fn broker(section: &Section<'_>) -> Broker {
     let mode: String = section.or("mode", "managed".to_owned());
@@ -282,7 +326,27 @@ fn external(section: &Section<'_>) -> ExternalBroker {
     if tls && ca_file.is_none() {
         section.refuse("url", "mqtts:// needs ca_file, the PEM file of the authority that signed the broker's certificate");
     }
-    ExternalBroker { host, port, tls, username, password_file, ca_file }
+    let name = |key| {
+        let name: Option<String> = section.optional(key);
+        if let Some(wrong) =
+            name.as_ref().filter(|name| name.is_empty() || name.len() > 64 || name.contains(['/', '+', '#', ' ']))
+        {
+            section
+                .refuse(key, format!("1 to 64 characters without `/`, `+`, `#` and blanks are expected, \"{wrong}\" was found"));
+        }
+        name
+    };
+    ExternalBroker {
+        host,
+        port,
+        tls,
+        username,
+        password_file,
+        ca_file,
+        shared_group: name("shared_group"),
+        client_id: name("client_id"),
+        session_expiry: Duration::from_secs(3_600 * section.within("session_hours", 14 * 24, (1, 60 * 24))),
+    }
 }
 
 /// `mqtts://HOST:PORT` as host, port, TLS.
@@ -374,7 +438,7 @@ fn hotline(section: &Section<'_>) -> Hotline {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{database::Secret, *};
 
     #[test]
     fn the_documented_file_holds_the_defaults() {
@@ -390,7 +454,9 @@ mod tests {
     /// What is commented out in the documented file is a key that exists.
     #[test]
     fn the_documented_alternatives_are_real() {
-        let uncommented: String = DEFAULT
+        let (head, rest) = DEFAULT.split_once("[store]\n").unwrap();
+        let (store, tail) = rest.split_once("[broker]\n").unwrap();
+        let uncommented: String = format!("{head}[broker]\n{tail}")
             .lines()
             .map(|line| {
                 line.strip_prefix("# ").filter(|rest| rest.contains(" = ") && !rest.contains(": ")).unwrap_or(line).to_owned()
@@ -405,6 +471,18 @@ mod tests {
         let config = Config::parse(&managed, Path::new("/")).unwrap();
         assert!(matches!(config.broker, Broker::Managed(ManagedBroker { tls: Some(_), .. })), "{config:?}");
         assert!(config.map.pmtiles_file.is_some() && config.auth.demo_token_file.is_some());
+        let of_file = store
+            .replace("url = \"sqlite\"", "url = \"postgres://matpho@db/matpho\"")
+            .replace("# password_file", "password_file");
+        let of_variable =
+            of_file.replace("\npassword_file", "\n# password_file").replace("# password_variable", "password_variable");
+        for (text, expected) in [
+            (of_file, Secret::File("/etc/matpho/store.password".into())),
+            (of_variable, Secret::Variable("MATPHO_STORE_PASSWORD".into())),
+        ] {
+            let config = Config::parse(&format!("[store]\n{text}"), Path::new("/")).unwrap();
+            assert!(matches!(&config.store, Database::Postgres(postgres) if postgres.password == Some(expected)), "{config:?}");
+        }
         let external: String = uncommented
             .replace("mode = \"managed\"", "mode = \"external\"")
             .lines()
@@ -414,6 +492,8 @@ mod tests {
         let config = Config::parse(&external, Path::new("/")).unwrap();
         let Broker::External(broker) = config.broker else { panic!("{config:?}") };
         assert_eq!((broker.host.as_str(), broker.port, broker.tls), ("broker.example.vn", 8883, true));
+        assert!(broker.shared_group.is_some() && broker.client_id.is_some());
+        assert_eq!(broker.session_expiry, crate::broker::SESSION_EXPIRY);
     }
 
     #[test]

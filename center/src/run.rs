@@ -6,7 +6,8 @@
 //! | link | polls the broker's connection | the broker | |
 //! | writer | commits batches of 64, then acknowledges | queue of 512 from link | link waits; the broker sends no more than 128 unacknowledged; latest pictures are left out from half on |
 //! | live | sends what changed to listeners | the store's newest sequence number (newest wins) | a listener's queue of 64: it is dropped and resumes |
-//! | housekeeping | closes, expires, trims, makes room | every 10 s | |
+//! | follow | learns what other centres on the same PostgreSQL changed | a notification, or 5 s | only the newest number counts |
+//! | housekeeping | closes, expires, trims, makes room; lets go of what is old | every 10 s; every hour | |
 //! | http | serves | connections | 500 listeners on the stream: 503; 2 passwords at once: the next waits |
 //!
 //! Stopping goes against the stream: HTTP, link, writer and the rest first, the broker last, so that nothing on its way is cut off.
@@ -18,7 +19,7 @@ use matpho_scene::WallTime;
 use tokio::{
     net::TcpListener,
     sync::mpsc,
-    time::{MissedTickBehavior, interval, timeout},
+    time::{Instant, MissedTickBehavior, interval, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -44,6 +45,12 @@ use crate::{
 
 /// How often things that only time brings about are looked after.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(10);
+
+/// How often it is looked for what is older than it is kept.
+const RETAIN_EVERY: Duration = Duration::from_secs(3_600);
+
+/// Transactions that let go of it before other housekeeping has its turn.
+const RETAIN_BATCHES_MAX: usize = 20;
 
 /// How long what is at work has to finish when the centre stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -83,14 +90,14 @@ pub enum RunError {
 /// Runs the centre until told to stop.
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError> {
     let folder = config.state.folder.clone();
-    let store = Store::open(&folder, config.state.database_bytes_max).await?;
+    let store = Store::open(&config.state, &config.store).await?;
     let _lock = lock(&folder)?;
     let script_token_sha256 = script_token(&config)?.map(|token| token::sha256(&token));
     let (listener, address) = listen(&config, &folder).await?;
 
     let broker_stop = CancellationToken::new();
     let (access, broker) = match &config.broker {
-        Broker::External(external) => (Access::external(external)?, None),
+        Broker::External(external) => (Access::external(external, &folder)?, None),
         Broker::Managed(settings) => {
             let managed = Managed::prepare(settings, &folder).await?;
             let access = managed.access.clone();
@@ -144,6 +151,10 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
         let (live, stop) = (live.clone(), stop.clone());
         async move { live.run(shown, stop).await }
     });
+    tasks.spawn({
+        let (store, stop) = (store.clone(), stop.clone());
+        async move { stop.run_until_cancelled(store.follow()).await.unwrap_or(()) }
+    });
     tasks.spawn(housekeeping(store.clone(), config.clone(), stop.clone()));
     tasks.spawn(serve(listener, api, stop.clone()));
     tracing::info!("the centre serves http://{address}");
@@ -166,7 +177,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
 }
 
 /// Two centres on one state folder would undo each other's work.
-fn lock(folder: &std::path::Path) -> Result<File, StoreError> {
+pub fn lock(folder: &std::path::Path) -> Result<File, StoreError> {
     let path = folder.join("lock");
     let file = File::create(&path).map_err(|source| StoreError::File { doing: "create", path: path.clone(), source })?;
     match file.try_lock() {
@@ -210,6 +221,7 @@ async fn serve(listener: TcpListener, api: Arc<Api>, stop: CancellationToken) {
 async fn housekeeping(store: Store, config: Config, stop: CancellationToken) {
     let mut every = interval(HOUSEKEEPING_EVERY);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut retained: Option<Instant> = None;
     loop {
         tokio::select! {
             biased;
@@ -219,7 +231,27 @@ async fn housekeeping(store: Store, config: Config, stop: CancellationToken) {
         if let Err(error) = keep_house(&store, &config, crate::clock::now()).await {
             tracing::warn!(error = crate::chain(&error), "housekeeping failed and is tried again");
         }
+        if retained.is_none_or(|then| then.elapsed() >= RETAIN_EVERY) {
+            match retain(&store, &config, crate::clock::now()).await {
+                Ok(all) => retained = all.then(Instant::now),
+                Err(error) => tracing::warn!(error = crate::chain(&error), "what is old could not be let go; tried again"),
+            }
+        }
     }
+}
+
+/// Lets go of what is older than the configuration keeps. Returns whether that was all.
+async fn retain(store: &Store, config: &Config, now: WallTime) -> Result<bool, StoreError> {
+    let mut all = true;
+    for (kept, period) in &config.retention {
+        let Some(period) = period else { continue };
+        let gone = store.let_go(*kept, now - *period, RETAIN_BATCHES_MAX).await?;
+        if gone > 0 {
+            tracing::info!(gone, "{} were older than they are kept (retention.{0}_days)", kept.word());
+        }
+        all &= store.count_old(*kept, now - *period).await? == 0;
+    }
+    Ok(all)
 }
 
 async fn keep_house(store: &Store, config: &Config, now: WallTime) -> Result<(), StoreError> {
@@ -238,7 +270,7 @@ async fn keep_house(store: &Store, config: &Config, now: WallTime) -> Result<(),
         None => Vec::new(),
     };
     tx.commit().await?;
-    let folder = store.folder().to_owned();
+    let folder = store.files().to_owned();
     let removed = tokio::task::spawn_blocking(move || garbage.iter().for_each(|path| files::remove(&folder.join(path))));
     let _ = removed.await;
     Ok(())

@@ -1,19 +1,24 @@
-//! The store: SQLite in a file, every query of the centre.
+//! The store: every query of the centre, on SQLite in a file or on PostgreSQL.
 //!
-//! **Invariants:** all writing goes through one connection, in transactions ([`Tx`]); what a transaction changed for listeners gets
-//! its sequence number in the same transaction; an instant is stored as Unix milliseconds, an enum as its word on the wire. SQL is
-//! kept to what PostgreSQL understands too (`$1`, `ON CONFLICT`).
+//! **Invariants:** one transaction writes at a time ([`Tx`]), on SQLite through its one connection, on PostgreSQL, where other centres
+//! may write too, under a lock that they share; what a transaction changed for listeners gets its sequence number in the same
+//! transaction; an instant is stored as Unix milliseconds, an enum as its word on the wire. Queries are written once, in the SQL that
+//! both understand ([`db`]; `docs/design/0004-two-stores.md`).
 //!
 //! Not here: which events become one incident (`incident::rules`), the bytes of pictures and clips ([`files`]).
 
 pub mod accounts;
+pub mod backup;
 pub mod changes;
 pub mod clips;
+mod db;
 pub mod events;
 pub mod evidence;
 pub mod files;
 pub mod gateways;
 pub mod incidents;
+pub(crate) mod open;
+pub mod retention;
 pub mod views;
 
 use std::{
@@ -24,22 +29,24 @@ use std::{
 
 use matpho_scene::WallTime;
 use serde::{Serialize, de::DeserializeOwned};
-use sqlx::{
-    Executor, Sqlite, SqlitePool, Transaction,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+use sqlx::{PgConnection, PgPool, SqliteConnection, SqlitePool, postgres::PgListener};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
 };
-use tokio::sync::watch;
 
 pub use changes::Change;
+pub use db::On;
+pub(crate) use db::{execute, fetch_all, fetch_one, fetch_optional, on};
 pub use incidents::Acted;
 
-/// Readers beside the one writer.
-const READERS_MAX: u32 = 4;
+use crate::config::{State, database::Database};
 
-/// How long a writer waits for another process (`matpho-center user add`).
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// The lock that every transaction that writes holds on PostgreSQL.
+const WRITERS_LOCK: i64 = 0x6d61_7470_686f; // "matpho"
 
-const PAGE_BYTES: u64 = 4096;
+/// How often a centre looks for itself whether another one changed something: a notification may be lost with its connection.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -54,14 +61,26 @@ pub enum StoreError {
         source: sqlx::Error,
     },
     /// The schema could not be brought up to date.
-    #[error("the store {path} could not be opened")]
+    #[error("the schema of the store {name} could not be brought up to date")]
     Migrate {
-        /// The database file.
-        path: PathBuf,
+        /// The database file or address.
+        name: String,
         /// Why.
         #[source]
         source: sqlx::migrate::MigrateError,
     },
+    /// PostgreSQL does not answer, or does not let us in.
+    #[error("the store {name} (store.url) cannot be reached")]
+    Unreachable {
+        /// Its address, without a password.
+        name: String,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The variable with the password is not set.
+    #[error("the variable {0} (store.password_variable) is not set; it is to hold the store's password")]
+    NoPassword(String),
     /// A file of the state folder.
     #[error("failed to {doing} {path}")]
     File {
@@ -76,6 +95,12 @@ pub enum StoreError {
     /// Another centre works on the same state folder.
     #[error("{0} is in use by another matpho-center; stop it, or give this one a state folder of its own")]
     InUse(PathBuf),
+    /// The database does not answer.
+    #[error("the store did not answer within {0:?}")]
+    Silent(Duration),
+    /// A backup goes into an empty store alone.
+    #[error("the store is not empty; restore into another state folder (state.folder) or database (store.url)")]
+    NotEmpty,
     /// What was stored cannot be read back.
     #[error("the store holds a {what} that cannot be read")]
     Unreadable {
@@ -95,7 +120,12 @@ impl StoreError {
     pub fn is_of_message(&self) -> bool {
         match self {
             Self::Contradiction(_) => true,
-            Self::Database { source: sqlx::Error::Database(error), .. } => !matches!(error.kind(), sqlx::error::ErrorKind::Other),
+            Self::Database { source: sqlx::Error::Database(error), .. } => {
+                // PostgreSQL's classes: a value that no column takes (a NUL in a text), one that is larger than any index takes.
+                let of_value =
+                    error.code().is_some_and(|code| code.len() == 5 && (code.starts_with("22") || code.starts_with("54")));
+                of_value || !matches!(error.kind(), sqlx::error::ErrorKind::Other)
+            }
             _ => false,
         }
     }
@@ -109,44 +139,23 @@ fn to(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
 /// The store.
 #[derive(Clone)]
 pub struct Store {
-    write: SqlitePool,
-    read: SqlitePool,
+    write: db::Pool,
+    read: db::Pool,
     newest: watch::Sender<i64>,
-    folder: PathBuf,
+    files: PathBuf,
 }
 
 impl Store {
-    /// Opens the store in a state folder, makes it if there is none, and brings its schema up to date.
-    pub async fn open(folder: &Path, bytes_max: Option<u64>) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(folder).map_err(|source| StoreError::File { doing: "create", path: folder.into(), source })?;
-        let path = folder.join("center.db");
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // A message is acknowledged once it is committed: a power cut must not take it back. Batches share the cost.
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY_TIMEOUT)
-            .foreign_keys(true);
-        let options = match bytes_max {
-            Some(bytes) => options.pragma("max_page_count", (bytes / PAGE_BYTES).max(1).to_string()),
-            None => options,
-        };
-        let write =
-            SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(to("open the database"))?;
-        sqlx::migrate!("./migrations").run(&write).await.map_err(|source| StoreError::Migrate { path, source })?;
-        let read = SqlitePoolOptions::new()
-            .max_connections(READERS_MAX)
-            .connect_with(options.read_only(true))
-            .await
-            .map_err(to("open the database for reading"))?;
-        let newest = changes::newest(&write).await?;
-        Ok(Self { write, read, newest: watch::Sender::new(newest), folder: folder.into() })
+    /// Opens the store, makes it if there is none, and brings its schema up to date.
+    pub async fn open(state: &State, database: &Database) -> Result<Self, StoreError> {
+        let (write, read) = open::pools(&state.folder, database).await?;
+        let newest = changes::newest(read.db()).await?;
+        Ok(Self { write, read, newest: watch::Sender::new(newest), files: state.files_folder.clone() })
     }
 
-    /// The state folder.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// The folder of pictures and clips.
+    pub fn files(&self) -> &Path {
+        &self.files
     }
 
     /// The newest sequence number, and its changes.
@@ -154,27 +163,88 @@ impl Store {
         self.newest.subscribe()
     }
 
+    /// For reading.
+    fn db(&self) -> On<&SqlitePool, &PgPool> {
+        self.read.db()
+    }
+
+    /// Several reads that see one state.
+    async fn snapshot(&self) -> Result<db::Open, StoreError> {
+        self.read.begin("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map_err(to("begin to read"))
+    }
+
     /// Begins to write. One at a time: the next one waits.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        let inner = self.write.begin_with("BEGIN IMMEDIATE").await.map_err(to("begin a transaction"))?;
+        let mut inner = self.write.begin("BEGIN IMMEDIATE", "BEGIN").await.map_err(to("begin a transaction"))?;
+        if let On::Postgres(db) = inner.db() {
+            sqlx::query("SELECT pg_advisory_xact_lock($1)")
+                .bind(WRITERS_LOCK)
+                .execute(db)
+                .await
+                .map_err(to("wait for the other centres' transactions"))?;
+        }
         Ok(Tx { inner, changes: BTreeSet::new(), newest: self.newest.clone() })
     }
 
-    /// Closes the database: what waits in its log goes into its file.
+    /// Learns what other centres changed, for ever. On SQLite there is no other centre.
+    pub async fn follow(&self) {
+        let On::Postgres(pool) = self.read.db() else { return std::future::pending().await };
+        loop {
+            if let Err(error) = self.follow_once(pool).await {
+                tracing::warn!(error = crate::chain(&error), "the store tells nothing of the other centres; tried again");
+                sleep(LOOK_EVERY).await;
+            }
+        }
+    }
+
+    async fn follow_once(&self, pool: &PgPool) -> Result<(), StoreError> {
+        let failed = to("listen to the other centres");
+        let mut listener = async {
+            let mut listener = PgListener::connect_with(pool).await?;
+            listener.listen(changes::CHANNEL).await?;
+            Ok(listener)
+        }
+        .await
+        .map_err(failed)?;
+        loop {
+            raise(&self.newest, changes::newest(self.db()).await?);
+            match timeout(LOOK_EVERY, listener.try_recv()).await {
+                Ok(Ok(Some(notification))) => raise(&self.newest, notification.payload().parse().unwrap_or(0)),
+                // It was cut off and connects again, or nothing happened: a look tells.
+                Ok(Ok(None)) | Err(_) => {}
+                Ok(Err(error)) => return Err(to("listen to the other centres")(error)),
+            }
+        }
+    }
+
+    /// Closes the database: what waits in SQLite's log goes into its file.
     pub async fn close(&self) {
         self.read.close().await;
         self.write.close().await;
     }
 }
 
+/// The newest number never falls: the own commit and the word of another centre's may come in any order.
+fn raise(newest: &watch::Sender<i64>, to: i64) {
+    newest.send_if_modified(|newest| {
+        let rises = to > *newest;
+        *newest = to.max(*newest);
+        rises
+    });
+}
+
 /// A transaction: all of it or nothing.
 pub struct Tx {
-    inner: Transaction<'static, Sqlite>,
+    inner: db::Open,
     changes: BTreeSet<Change>,
     newest: watch::Sender<i64>,
 }
 
 impl Tx {
+    fn db(&mut self) -> On<&mut SqliteConnection, &mut PgConnection> {
+        self.inner.db()
+    }
+
     /// Remembers that listeners have something to learn once this is committed.
     fn changed(&mut self, change: Change) {
         self.changes.insert(change);
@@ -182,23 +252,22 @@ impl Tx {
 
     /// Marks a point to come back to.
     pub async fn mark(&mut self) -> Result<(), StoreError> {
-        self.inner.execute("SAVEPOINT message").await.map_err(to("mark a point in a transaction"))?;
+        execute!(self.db(), sqlx::query("SAVEPOINT message")).map_err(to("mark a point in a transaction"))?;
         Ok(())
     }
 
     /// Takes back what was written since the last mark.
     pub async fn back_to_mark(&mut self) -> Result<(), StoreError> {
-        self.inner.execute("ROLLBACK TO SAVEPOINT message").await.map_err(to("go back in a transaction"))?;
+        execute!(self.db(), sqlx::query("ROLLBACK TO SAVEPOINT message")).map_err(to("go back in a transaction"))?;
         Ok(())
     }
 
     /// Makes it last, then wakes the listeners.
     pub async fn commit(mut self) -> Result<(), StoreError> {
-        let changes = std::mem::take(&mut self.changes);
-        let newest = changes::record(&mut self.inner, &changes).await?;
+        let newest = self.record_changes().await?;
         self.inner.commit().await.map_err(to("commit"))?;
         if let Some(newest) = newest {
-            self.newest.send_replace(newest);
+            raise(&self.newest, newest);
         }
         Ok(())
     }

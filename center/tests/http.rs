@@ -6,13 +6,25 @@ mod common;
 use common::{Center, EVENT, Gateway, Listener, Message, TOKEN, golden, request, request_bytes, wait_for};
 use serde_json::{Value, json};
 
+on_both_stores!(
+    nothing_is_told_to_who_is_not_logged_in,
+    a_user_logs_in_acts_and_logs_out,
+    guessing_is_slow,
+    wrong_requests_are_told_what_is_wrong,
+    pages_follow_each_other,
+    a_listener_hears_everything_and_resumes,
+    an_offline_gateway_makes_its_cameras_unknown,
+    a_clip_is_asked_for_and_sent_once,
+    a_gateway_says_why_it_has_no_clip,
+    the_description_is_served_and_settings_are,
+);
+
 fn fire(center: &Center) -> String {
     let mut gateway = Gateway::connect(center);
     gateway.publish("events", &Message::golden("event_began").now().text());
     center.incidents("", 1)[0]["id"].as_str().unwrap().to_owned()
 }
 
-#[test]
 fn nothing_is_told_to_who_is_not_logged_in() {
     let center = Center::started("");
     let url = center.url().unwrap();
@@ -53,7 +65,6 @@ fn nothing_is_told_to_who_is_not_logged_in() {
     }
 }
 
-#[test]
 fn a_user_logs_in_acts_and_logs_out() {
     let center = Center::started("");
     let id = fire(&center);
@@ -109,7 +120,6 @@ fn a_user_logs_in_acts_and_logs_out() {
     assert!(!center.log().contains("mật khẩu"), "a password is in the log");
 }
 
-#[test]
 fn guessing_is_slow() {
     let center = Center::started("");
     center.command(&["user", "add", "lan", "--password-stdin"], "mật khẩu của Lan\n");
@@ -138,7 +148,6 @@ fn guessing_is_slow() {
     );
 }
 
-#[test]
 fn wrong_requests_are_told_what_is_wrong() {
     let center = Center::started("");
     for (path, part) in [
@@ -157,7 +166,6 @@ fn wrong_requests_are_told_what_is_wrong() {
     assert_eq!(center.post("/api/v1/incidents/x/note", Some("{")).0, 400);
 }
 
-#[test]
 fn pages_follow_each_other() {
     let center = Center::started("");
     let mut gateway = Gateway::connect(&center);
@@ -183,7 +191,6 @@ fn pages_follow_each_other() {
     }
 }
 
-#[test]
 fn a_listener_hears_everything_and_resumes() {
     let center = Center::started("");
     let mut gateway = Gateway::connect(&center);
@@ -223,7 +230,6 @@ fn a_listener_hears_everything_and_resumes() {
     assert_eq!(stranger.next().event, "reset");
 }
 
-#[test]
 fn an_offline_gateway_makes_its_cameras_unknown() {
     let center = Center::started("");
     let mut gateway = Gateway::connect(&center);
@@ -250,7 +256,6 @@ fn an_offline_gateway_makes_its_cameras_unknown() {
     camera("live");
 }
 
-#[test]
 fn a_clip_is_asked_for_and_sent_once() {
     let center = Center::started("");
     let mut gateway = Gateway::connect(&center);
@@ -298,7 +303,6 @@ fn a_clip_is_asked_for_and_sent_once() {
     assert_eq!(center.post(&format!("{clip}/request"), None).0, 200);
 }
 
-#[test]
 fn a_gateway_says_why_it_has_no_clip() {
     let center = Center::started("");
     let mut gateway = Gateway::connect(&center);
@@ -322,7 +326,6 @@ fn a_gateway_says_why_it_has_no_clip() {
     assert!(status == 404 && problem["detail"].as_str().unwrap().contains("no longer holds it"), "{problem}");
 }
 
-#[test]
 fn the_description_is_served_and_settings_are() {
     let center = Center::started(
         "[map]\nlongitude = 105.8\nlatitude = 21.0\n[[hotlines]]\nnumber = \"114\"\nname_vi = \"Cứu hỏa\"\nname_en = \"Fire\"\nkinds = [\"fire\"]\n",

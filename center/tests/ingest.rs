@@ -6,6 +6,19 @@ mod common;
 use common::{Center, EVENT, Gateway, Message, golden, signal, time, wait_for};
 use matpho_wire::{EvidenceData, evidence};
 
+on_both_stores!(
+    a_fire_becomes_an_incident_with_its_picture,
+    each_message_is_taken_once,
+    what_cannot_be_read_is_counted_and_stops_nothing,
+    order_does_not_matter,
+    history_is_marked_and_absurd_clocks_are_too,
+    events_near_each_other_are_one_incident,
+    a_killed_centre_loses_and_doubles_nothing,
+    a_killed_broker_is_started_again,
+    the_broker_works_on_while_the_centre_is_away,
+    a_gateway_gets_no_farther_than_its_own_topics,
+);
+
 const PICTURE: &str = "evidence/01a1fd1e-8c00-7707-8707-070707070707";
 
 /// As large as the contract allows.
@@ -21,7 +34,6 @@ fn evidence(jpeg: &[u8]) -> String {
     golden.set("/data", serde_json::to_value(data).unwrap()).text()
 }
 
-#[test]
 fn a_fire_becomes_an_incident_with_its_picture() {
     let center = Center::started("");
     let mut gateway = Gateway::connect(&center);
@@ -75,7 +87,6 @@ fn a_fire_becomes_an_incident_with_its_picture() {
     assert_eq!((&edges[0]["edge"], &edges[0]["state"]), (&"tdm.gw-01".into(), &"online".into()));
 }
 
-#[test]
 fn each_message_is_taken_once() {
     let center = Center::started("");
     let mut gateway = Gateway::connect(&center);
@@ -92,7 +103,6 @@ fn each_message_is_taken_once() {
     assert_eq!(page["items"][0]["figures"]["counts"]["motorcycle"], 31);
 }
 
-#[test]
 fn what_cannot_be_read_is_counted_and_stops_nothing() {
     let center = Center::started("");
     let mut gateway = Gateway::connect(&center);
@@ -110,7 +120,6 @@ fn what_cannot_be_read_is_counted_and_stops_nothing() {
     assert_eq!(center.log().matches("a message was rejected").count(), 1, "one line a sender and minute: {}", center.log());
 }
 
-#[test]
 fn order_does_not_matter() {
     let center = Center::started("");
     let mut gateway = Gateway::connect(&center);
@@ -128,7 +137,6 @@ fn order_does_not_matter() {
     assert_eq!((&incident["ongoing"], &incident["severity"]), (&false.into(), &"extreme".into()));
 }
 
-#[test]
 fn history_is_marked_and_absurd_clocks_are_too() {
     let center = Center::started("");
     let mut gateway = Gateway::connect(&center);
@@ -156,7 +164,6 @@ fn history_is_marked_and_absurd_clocks_are_too() {
     }
 }
 
-#[test]
 fn events_near_each_other_are_one_incident() {
     let center = Center::started("");
     let mut gateway = Gateway::connect(&center);
@@ -174,7 +181,6 @@ fn events_near_each_other_are_one_incident() {
     assert_eq!(center.incidents("camera=c", 1)[0]["event_count"], 1);
 }
 
-#[test]
 fn a_killed_centre_loses_and_doubles_nothing() {
     let mut center = Center::started("");
     let mut gateway = Gateway::connect(&center);
@@ -194,7 +200,6 @@ fn a_killed_centre_loses_and_doubles_nothing() {
 }
 
 /// The broker remembers the centre's session though it was killed: what comes before the centre is back waits for it.
-#[test]
 fn a_killed_broker_is_started_again() {
     let center = Center::started("");
     let mut gateway = Gateway::connect(&center);
@@ -210,7 +215,6 @@ fn a_killed_broker_is_started_again() {
 }
 
 /// What a centre that is killed leaves behind is stopped by the next one, which finds the messages that came in between.
-#[test]
 fn the_broker_works_on_while_the_centre_is_away() {
     let mut center = Center::started("");
     let mut gateway = Gateway::connect(&center);
@@ -247,7 +251,6 @@ fn a_full_store_refuses_and_loses_nothing() {
     center.wait_events(count as usize);
 }
 
-#[test]
 fn a_gateway_gets_no_farther_than_its_own_topics() {
     let center = Center::started("");
     assert!(

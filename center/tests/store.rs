@@ -1,16 +1,20 @@
 //! The store by itself: what time brings about, and what is given up first.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-use std::{path::Path, time::Duration};
+mod common;
 
+use std::time::Duration;
+
+use common::stores::{self, Kind};
 use matpho_center::{
     api::types::{CloseReason, IncidentState, Role},
     chain,
+    config::Config,
     incident::rules::Settings,
-    store::{Acted, Store, accounts::User, changes::HISTORY_MAX, views::IncidentFilter},
+    store::{Acted, Store, StoreError, accounts::User, changes::HISTORY_MAX, views::IncidentFilter},
 };
 use matpho_scene::WallTime;
-use matpho_wire::{CloudEvent, EventData, EvidenceData};
+use matpho_wire::{CameraStatus, CloudEvent, EventData, EvidenceData};
 use serde_json::{Value, json};
 
 const EDGE: &str = "tdm.gw-01";
@@ -53,14 +57,42 @@ async fn take(store: &Store, message: &CloudEvent<EventData>, second: i64) {
     tx.commit().await.unwrap();
 }
 
-async fn open(folder: &Path) -> Store {
-    Store::open(folder, None).await.unwrap()
+/// A state folder, and a database of the kind that the test is on.
+struct Home {
+    _folder: tempfile::TempDir,
+    config: Config,
 }
 
-#[tokio::test]
+impl Home {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!("[state]\nfolder = \"state\"\n{}", stores::section());
+        Self { config: Config::parse(&text, folder.path()).unwrap(), _folder: folder }
+    }
+
+    async fn open(&self) -> Store {
+        self.try_open().await.unwrap()
+    }
+
+    async fn try_open(&self) -> Result<Store, StoreError> {
+        Store::open(&self.config.state, &self.config.store).await
+    }
+}
+
+on_both_stores!(async
+    a_camera_that_recovered_closes_its_incident,
+    the_oldest_pictures_of_closed_incidents_go_first,
+    changes_are_remembered_for_a_while,
+    sessions_end,
+    a_store_is_opened_again,
+    a_broken_value_is_the_fault_of_its_message,
+    one_centre_learns_what_another_one_changed,
+    two_centres_make_one_incident_of_one_fire,
+);
+
 async fn a_camera_that_recovered_closes_its_incident() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).await;
+    let home = Home::new();
+    let store = home.open().await;
     take(&store, &fault("event_began", 1, "a", 0), 0).await;
     take(&store, &fault("event_began", 2, "b", 0), 0).await;
     take(&store, &fault("event_ended", 1, "a", 60), 60).await;
@@ -82,10 +114,9 @@ async fn a_camera_that_recovered_closes_its_incident() {
     assert_eq!((open.len(), open[0].cameras[0].camera.as_str(), open[0].state), (1, "b", IncidentState::New));
 }
 
-#[tokio::test]
 async fn the_oldest_pictures_of_closed_incidents_go_first() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).await;
+    let home = Home::new();
+    let store = home.open().await;
     for (seed, camera) in [(1, "a"), (2, "b"), (3, "c")] {
         take(&store, &fault("event_began", seed, camera, i64::from(seed)), i64::from(seed)).await;
         let picture = golden("evidence")["data"].clone();
@@ -116,10 +147,9 @@ async fn the_oldest_pictures_of_closed_incidents_go_first() {
     assert!(store.event(&event_id(3)).await.unwrap().unwrap().evidence.is_none());
 }
 
-#[tokio::test]
 async fn changes_are_remembered_for_a_while() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).await;
+    let home = Home::new();
+    let store = home.open().await;
     assert_eq!(store.changes_since(0).await.unwrap(), (0, Some(Vec::new())));
     take(&store, &fault("event_began", 1, "a", 0), 0).await;
     let (first, changes) = store.changes_since(0).await.unwrap();
@@ -153,10 +183,9 @@ async fn changes_are_remembered_for_a_while() {
     assert_eq!(store.changes_since(newest + 1).await.unwrap().1, None, "never given out");
 }
 
-#[tokio::test]
 async fn sessions_end() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).await;
+    let home = Home::new();
+    let store = home.open().await;
     let user = User { name: "lan".into(), role: Role::Admin, password_hash: "hash".into() };
     let mut tx = store.begin().await.unwrap();
     assert!(tx.put_user(&user, at(0)).await.unwrap());
@@ -168,17 +197,99 @@ async fn sessions_end() {
 }
 
 /// What was committed is there for the next centre, and a broken database is told from an empty one.
-#[tokio::test]
 async fn a_store_is_opened_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).await;
+    let home = Home::new();
+    let store = home.open().await;
     take(&store, &fault("event_began", 1, "a", 0), 0).await;
     store.close().await;
-    let store = open(folder.path()).await;
+    let store = home.open().await;
     assert_eq!(store.open_incidents().await.unwrap(), 1);
     store.close().await;
-    std::fs::write(folder.path().join("center.db"), "this is no database, but long enough to be read as one".repeat(100))
-        .unwrap();
-    let error = Store::open(folder.path(), None).await.err().unwrap();
-    assert!(chain(&error).contains("file is not a database"), "{}", chain(&error));
+    if stores::kind() == Kind::Sqlite {
+        let path = home.config.state.folder.join("center.db");
+        std::fs::write(path, "this is no database, but long enough to be read as one".repeat(100)).unwrap();
+        let error = home.try_open().await.err().unwrap();
+        assert!(chain(&error).contains("file is not a database"), "{}", chain(&error));
+    }
+}
+
+/// A camera's name with a NUL, which PostgreSQL stores in no text: only that message is refused, and the transaction goes on.
+async fn a_broken_value_is_the_fault_of_its_message() {
+    let home = Home::new();
+    let store = home.open().await;
+    let mut status = golden("camera_status");
+    status["data"]["name"] = json!("a\0b");
+    let status: CloudEvent<CameraStatus> = CloudEvent::from_json(status.to_string().as_bytes()).unwrap();
+    let mut tx = store.begin().await.unwrap();
+    tx.mark().await.unwrap();
+    match tx.take_camera_status(EDGE, &status, at(0)).await {
+        Ok(_) => assert_eq!(stores::kind(), Kind::Sqlite),
+        Err(error) => {
+            assert!(error.is_of_message(), "{}", chain(&error));
+            tx.back_to_mark().await.unwrap();
+        }
+    }
+    tx.reject("topic", "a\0b", b"a\0b", at(0)).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+/// Two stores on one database, as two centres have them.
+async fn one_centre_learns_what_another_one_changed() {
+    let home = Home::new();
+    let (one, other) = (home.open().await, home.open().await);
+    if stores::kind() == Kind::Sqlite {
+        return; // A lock on the state folder keeps a second centre out.
+    }
+    let mut newest = other.newest();
+    newest.borrow_and_update();
+    let learn = async {
+        take(&one, &fault("event_began", 1, "a", 0), 0).await;
+        let expected = *one.newest().borrow();
+        assert!(expected > 0);
+        tokio::time::timeout(Duration::from_secs(30), newest.wait_for(|newest| *newest == expected)).await.unwrap().unwrap();
+    };
+    tokio::select! {
+        () = other.follow() => unreachable!(),
+        () = learn => {}
+    }
+}
+
+/// Both see events of one fire at once, again and again: one incident each time, and no number of a change is seen before a lower one.
+async fn two_centres_make_one_incident_of_one_fire() {
+    let home = Home::new();
+    let stores = if stores::kind() == Kind::Sqlite {
+        let store = home.open().await;
+        [store.clone(), store]
+    } else {
+        [home.open().await, home.open().await]
+    };
+    let rounds = 20;
+    let takes = async |side: u32| {
+        for round in 0..rounds {
+            let message = fault("event_began", 2 * round + side, &format!("c{round}"), i64::from(round));
+            take(&stores[side as usize], &message, i64::from(round)).await;
+        }
+    };
+    let over = std::cell::Cell::new(false);
+    let watches = async {
+        let mut known: Vec<i64> = Vec::new();
+        while !over.get() {
+            let (_, changes) = stores[0].changes_since(known.iter().copied().max().unwrap_or(0)).await.unwrap();
+            known.extend(changes.unwrap().into_iter().map(|(sequence, _)| sequence));
+        }
+        known
+    };
+    let both = async {
+        tokio::join!(takes(0), takes(1));
+        over.set(true);
+    };
+    let ((), seen) = tokio::join!(both, watches);
+    let incidents = stores[0].incidents(&IncidentFilter::default(), 100).await.unwrap();
+    assert_eq!(incidents.len(), rounds as usize);
+    assert!(incidents.iter().all(|incident| incident.event_count == 2));
+    // Who followed saw every incident's last change: nothing appeared below what had been read.
+    let (_, all) = stores[0].changes_since(0).await.unwrap();
+    for (sequence, change) in all.unwrap() {
+        assert!(seen.contains(&sequence), "{change:?}, number {sequence}, was never seen");
+    }
 }

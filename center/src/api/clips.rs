@@ -58,7 +58,7 @@ pub async fn show(State(api): State<Arc<Api>>, Path(name): Path<String>, request
     let event = name.strip_suffix(".mp4").ok_or_else(absent)?;
     let clip = api.shown.store.clip(event).await?.ok_or_else(absent)?;
     if let Some(path) = clip.path.as_ref().filter(|_| clip.state == "ready") {
-        return file::serve(&api.shown.store.folder().join(path), "video/mp4", Some(event), request.headers()).await;
+        return file::serve(&api.shown.store.files().join(path), "video/mp4", Some(event), request.headers()).await;
     }
     let view = clip_view(event, Some(&clip), true);
     match view.state {

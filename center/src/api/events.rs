@@ -77,5 +77,5 @@ pub async fn picture(State(api): State<Arc<Api>>, Path(name): Path<String>, requ
     let path = api.shown.store.evidence_path(event).await?.ok_or_else(absent)?;
     // A later picture of the same event may take its place, so a browser has to ask whether it is still the same.
     let tag = path.rsplit('/').next().unwrap_or_default();
-    file::serve(&api.shown.store.folder().join(&path), "image/jpeg", Some(tag), request.headers()).await
+    file::serve(&api.shown.store.files().join(&path), "image/jpeg", Some(tag), request.headers()).await
 }

@@ -34,7 +34,7 @@ pub async fn healthz(State(api): State<Arc<Api>>) -> Response {
         version: env!("CARGO_PKG_VERSION").into(),
         broker: if status.broker_connected() { "connected" } else { "disconnected" }.into(),
         store: if status.store_failing() { "failing" } else { "ok" }.into(),
-        disk_free_bytes: disk_free_bytes(api.shown.store.folder()),
+        disk_free_bytes: disk_free_bytes(api.shown.store.files()),
         last_message_age_s: status.last_message_age_s(now),
         uptime_s: now.since(status.started).as_secs(),
     };
@@ -51,7 +51,7 @@ pub async fn metrics(State(api): State<Arc<Api>>) -> Outcome<Response> {
         stream_clients: api.live.listeners(),
         broker_connected: api.status.broker_connected(),
         store_failing: api.status.store_failing(),
-        disk_free_bytes: disk_free_bytes(api.shown.store.folder()),
+        disk_free_bytes: disk_free_bytes(api.shown.store.files()),
     };
     let text = api.metrics.render(&gauges);
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())

@@ -25,7 +25,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Access, BrokerError,
+    Access, BrokerError, SESSION_EXPIRY,
     accounts::{Accounts, CENTER, write_private},
     file,
 };
@@ -97,7 +97,15 @@ impl Managed {
         write_private(&conf, configuration(config, listen, &folder, &accounts).as_bytes())?;
         // Wildcard addresses are reached through the loopback one.
         let host = if listen.ip().is_unspecified() { "127.0.0.1".to_owned() } else { listen.ip().to_string() };
-        let access = Access { host, port: listen.port(), login: Some((CENTER.into(), secret)), ca: None };
+        let access = Access {
+            host,
+            port: listen.port(),
+            login: Some((CENTER.into(), secret)),
+            ca: None,
+            client_id: CENTER.into(),
+            shared_group: None,
+            session_expiry: SESSION_EXPIRY,
+        };
         let url = state.join("broker.url");
         fs::write(&url, format!("{}\n", access.url())).map_err(file("write", &url))?;
         Ok(Self { program, conf, access })

@@ -29,7 +29,7 @@ pub(super) fn add_user(config: &Config, name: String, role: Role, password_stdin
     let password = if password_stdin { first_line()? } else { ask_twice()? };
     let password_hash = password::hash(&password).map_err(wrong_use)?;
     let new = block_on(async {
-        let store = Store::open(&config.state.folder, config.state.database_bytes_max).await?;
+        let store = Store::open(&config.state, &config.store).await?;
         let mut tx = store.begin().await?;
         let new = tx.put_user(&User { name: name.clone(), role, password_hash }, crate::clock::now()).await?;
         tx.commit().await?;
@@ -45,7 +45,7 @@ pub(super) fn add_user(config: &Config, name: String, role: Role, password_stdin
 
 pub(super) fn list_users(config: &Config) -> Result<(), Trouble> {
     let users = block_on(async {
-        let store = Store::open(&config.state.folder, config.state.database_bytes_max).await?;
+        let store = Store::open(&config.state, &config.store).await?;
         let users = store.users().await?;
         store.close().await;
         Ok(users)

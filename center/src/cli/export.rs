@@ -30,7 +30,7 @@ pub enum What {
 
 pub(super) fn export(config: &Config, what: What, from: Option<WallTime>, to: Option<WallTime>) -> Result<(), Trouble> {
     block_on(async {
-        let store = Store::open(&config.state.folder, config.state.database_bytes_max).await?;
+        let store = Store::open(&config.state, &config.store).await?;
         let mut out = BufWriter::new(std::io::stdout().lock());
         match what {
             What::Events => {

@@ -1,5 +1,7 @@
 //! The connection to the broker: polls it, passes on what comes, makes it anew when it breaks.
 //!
+//! A message may come to one of several centres (`broker.shared_group`); one that is acknowledged is in the store that they share.
+//!
 //! The session outlives connections and the centre itself (`clean_start = false`), so that the broker queues what arrives meanwhile.
 //! The broker sends at most [`IN_FLIGHT_MAX`] unacknowledged messages; the queue behind holds twice that, and so polling never waits
 //! for the store. Latest pictures are QoS 0 and are left out when the queue fills up.
@@ -35,15 +37,10 @@ pub const QUEUE_MAX: usize = 4 * IN_FLIGHT_MAX as usize;
 /// Requests to the connection (acknowledgements, commands): more than can be waiting at once.
 const REQUESTS_MAX: usize = 1_024;
 
-/// How long the broker keeps our session when we are away.
-const SESSION_EXPIRY_S: u32 = 14 * 24 * 3_600;
-
 /// Time between two attempts to connect: the first and the longest; a third of it is left to chance.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(15));
 
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
-
-const CLIENT_ID: &str = "matpho-center";
 
 /// A message as it came, with the connection it came over.
 pub struct Delivery {
@@ -79,15 +76,16 @@ pub struct Link {
     status: Arc<Status>,
     metrics: Arc<Metrics>,
     subscribed: Box<dyn Fn() + Send>,
+    filters: Vec<Filter>,
 }
 
 impl Link {
     /// Prepares a connection; nothing happens before [`Link::run`]. `subscribed` is called whenever the broker has taken our
     /// subscriptions.
     pub fn new(access: &Access, status: Arc<Status>, metrics: Arc<Metrics>, subscribed: Box<dyn Fn() + Send>) -> Self {
-        let mut options = MqttOptions::new(CLIENT_ID, access.host.clone(), access.port);
+        let mut options = MqttOptions::new(access.client_id.clone(), access.host.clone(), access.port);
         let properties = ConnectProperties {
-            session_expiry_interval: Some(SESSION_EXPIRY_S),
+            session_expiry_interval: Some(u32::try_from(access.session_expiry.as_secs()).unwrap_or(u32::MAX)),
             receive_maximum: Some(IN_FLIGHT_MAX),
             // What comes may be larger than what we say a message may be, by topic and properties.
             max_packet_size: Some(PACKET_BYTES_MAX + 64 * 1024),
@@ -103,7 +101,8 @@ impl Link {
             options.set_credentials(user, password);
         }
         let (client, event_loop) = AsyncClient::new(options, REQUESTS_MAX);
-        Self { event_loop, client, connection: Arc::default(), status, metrics, subscribed }
+        let filters = filters(access.shared_group.as_deref());
+        Self { event_loop, client, connection: Arc::default(), status, metrics, subscribed, filters }
     }
 
     /// For sending commands.
@@ -133,7 +132,7 @@ impl Link {
                     backoff = BACKOFF.0;
                     self.metrics.broker_connections.one();
                     tracing::info!(session_present = connack.session_present, "connected to the broker");
-                    if self.client.try_subscribe_many(filters()).is_err() {
+                    if self.client.try_subscribe_many(self.filters.clone()).is_err() {
                         tracing::error!("could not subscribe: too many requests wait; reconnect by restarting the centre");
                     }
                 }
@@ -188,10 +187,15 @@ impl Link {
     }
 }
 
-fn filters() -> Vec<Filter> {
+/// What we subscribe to. In a group each message goes to one of its centres, but for what is retained: that every centre gets itself.
+fn filters(group: Option<&str>) -> Vec<Filter> {
+    let share = |path: String| match group {
+        Some(group) => format!("$share/{group}/{path}"),
+        None => path,
+    };
     let filter = |path: String| {
         let qos = if path.ends_with("/picture") { QoS::AtMostOnce } else { QoS::AtLeastOnce };
         Filter::new(path, qos)
     };
-    Topic::filters_shared().into_iter().chain(Topic::filters_retained()).map(filter).collect()
+    Topic::filters_shared().into_iter().map(share).chain(Topic::filters_retained()).map(filter).collect()
 }

@@ -2,12 +2,11 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use matpho_scene::WallTime;
 use matpho_wire::EvidenceData;
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep, timeout_at},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +30,9 @@ const BATCH_MAX: usize = 64;
 
 /// How long a transaction waits for company. A commit waits for the disk anyway; this makes a busy minute cost fewer of them.
 const LINGER: Duration = Duration::from_millis(5);
+
+/// How long the store may take for a batch: a server that is gone without a word would be waited for for ever.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Time between two attempts to write: the first and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
@@ -134,7 +136,8 @@ impl Writer {
     async fn write_until_done(&self, batch: &[Item], stop: &CancellationToken) -> bool {
         let mut backoff = BACKOFF.0;
         loop {
-            match self.write(batch).await {
+            let attempt = timeout(WRITE_TIMEOUT, self.write(batch)).await;
+            match attempt.unwrap_or(Err(StoreError::Silent(WRITE_TIMEOUT))) {
                 Ok(aftermath) => {
                     self.status.set_store_failing(false);
                     self.finish(batch, aftermath).await;
@@ -160,16 +163,38 @@ impl Writer {
     }
 
     async fn write(&self, batch: &[Item]) -> Result<Aftermath, StoreError> {
+        self.write_files(batch).await?;
+        // Being able to take back a single message costs a round trip a message, and hardly any is at fault.
+        match self.write_rows(batch, false).await {
+            Err(error) if error.is_of_message() => self.write_rows(batch, true).await,
+            done => done,
+        }
+    }
+
+    /// Pictures first, then their rows: a row never names a file that is not there, and no transaction waits for a file.
+    async fn write_files(&self, batch: &[Item]) -> Result<(), StoreError> {
+        for item in batch {
+            let Ok((_, Message::Evidence(data, jpeg))) = &item.content else { continue };
+            let Some(path) = picture_path(data, item.arrived) else { continue };
+            let (place, bytes) = (self.store.files().join(path), jpeg.clone());
+            blocking(move || files::write(&place, &bytes)).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_rows(&self, batch: &[Item], careful: bool) -> Result<Aftermath, StoreError> {
         let mut aftermath = Aftermath::default();
         let mut tx = self.store.begin().await?;
         for item in batch {
             let reason = match &item.content {
                 Err(reason) => Some(reason.clone()),
                 Ok((edge, message)) => {
-                    tx.mark().await?;
+                    if careful {
+                        tx.mark().await?;
+                    }
                     match self.take(&mut tx, edge, message, item.arrived, &mut aftermath).await {
                         Ok(()) => None,
-                        Err(error) if error.is_of_message() => {
+                        Err(error) if careful && error.is_of_message() => {
                             tx.back_to_mark().await?;
                             Some(crate::chain(&error))
                         }
@@ -198,7 +223,7 @@ impl Writer {
         let taken = match message {
             Message::Event(message) => tx.take_event(edge, message, arrived, &self.settings).await?,
             Message::Measurement(message) => tx.take_measurement(edge, message).await?,
-            Message::Evidence(data, jpeg) => self.take_evidence(tx, edge, data, jpeg, arrived, aftermath).await?,
+            Message::Evidence(data, jpeg) => self.take_evidence(tx, edge, data, jpeg.len(), arrived, aftermath).await?,
             Message::EdgeStatus(message) => {
                 tx.take_edge_status(edge, message, arrived).await?;
                 Taken::New
@@ -222,22 +247,17 @@ impl Writer {
         Ok(())
     }
 
-    /// The file first, then its row: a row never names a file that is not there.
     async fn take_evidence(
         &self,
         tx: &mut Tx,
         edge: &str,
         data: &EvidenceData,
-        jpeg: &Bytes,
+        bytes: usize,
         arrived: WallTime,
         aftermath: &mut Aftermath,
     ) -> Result<Taken, StoreError> {
-        let Some(event) = data.event.map(|event| event.to_string()) else { return Ok(Taken::Duplicate) };
-        let day = rules::place_time(data.seen.at, arrived).at;
-        let path = files::evidence_path(&event, day, &data.sha256);
-        let (place, bytes) = (self.store.folder().join(&path), jpeg.clone());
-        blocking(move || files::write(&place, &bytes)).await?;
-        let outcome = tx.take_evidence(edge, &event, data, (&path, jpeg.len()), arrived).await?;
+        let (Some(event), Some(path)) = (data.event, picture_path(data, arrived)) else { return Ok(Taken::Duplicate) };
+        let outcome = tx.take_evidence(edge, &event.to_string(), data, (&path, bytes), arrived).await?;
         aftermath.garbage.extend(outcome.garbage);
         Ok(outcome.taken)
     }
@@ -264,10 +284,16 @@ impl Writer {
             self.live.heard(&edge, &camera);
         }
         for path in aftermath.garbage {
-            let path = self.store.folder().join(path);
+            let path = self.store.files().join(path);
             let _ = tokio::task::spawn_blocking(move || files::remove(&path)).await;
         }
     }
+}
+
+/// Where the picture of an event is to lie; `None` where it is of no event.
+fn picture_path(data: &EvidenceData, arrived: WallTime) -> Option<String> {
+    let day = rules::place_time(data.seen.at, arrived).at;
+    Some(files::evidence_path(&data.event?.to_string(), day, &data.sha256))
 }
 
 /// Runs blocking work beside the async threads.

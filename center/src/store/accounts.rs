@@ -2,7 +2,7 @@
 
 use matpho_scene::WallTime;
 
-use super::{Store, StoreError, Tx, from_word, time, to, word};
+use super::{Store, StoreError, Tx, execute, fetch_all, fetch_optional, from_word, time, to, word};
 use crate::api::types::Role;
 
 /// A user.
@@ -30,20 +30,17 @@ pub struct Session {
 impl Store {
     /// A user by name.
     pub async fn user(&self, name: &str) -> Result<Option<User>, StoreError> {
-        let row: Option<(String, String, String)> = sqlx::query_as("SELECT name, role, password_hash FROM users WHERE name = $1")
-            .bind(name)
-            .fetch_optional(&self.read)
-            .await
-            .map_err(to("look up a user"))?;
+        let row: Option<(String, String, String)> =
+            fetch_optional!(self.db(), sqlx::query_as("SELECT name, role, password_hash FROM users WHERE name = $1").bind(name))
+                .map_err(to("look up a user"))?;
         row.map(|(name, role, password_hash)| Ok(User { name, role: from_word("role", role)?, password_hash })).transpose()
     }
 
     /// All users, by name.
     pub async fn users(&self) -> Result<Vec<User>, StoreError> {
-        let rows: Vec<(String, String, String)> = sqlx::query_as("SELECT name, role, password_hash FROM users ORDER BY name")
-            .fetch_all(&self.read)
-            .await
-            .map_err(to("list users"))?;
+        let rows: Vec<(String, String, String)> =
+            fetch_all!(self.db(), sqlx::query_as("SELECT name, role, password_hash FROM users ORDER BY name"))
+                .map_err(to("list users"))?;
         rows.into_iter()
             .map(|(name, role, password_hash)| Ok(User { name, role: from_word("role", role)?, password_hash }))
             .collect()
@@ -51,14 +48,15 @@ impl Store {
 
     /// The session of a token, unless it has ended.
     pub async fn session(&self, token_sha256: &str, now: WallTime) -> Result<Option<Session>, StoreError> {
-        let row: Option<(String, String, i64)> = sqlx::query_as(
-            "SELECT u.name, u.role, s.expires_at FROM sessions s JOIN users u ON u.name = s.name
+        let row: Option<(String, String, i64)> = fetch_optional!(
+            self.db(),
+            sqlx::query_as(
+                "SELECT u.name, u.role, s.expires_at FROM sessions s JOIN users u ON u.name = s.name
              WHERE s.token_sha256 = $1 AND s.expires_at > $2",
+            )
+            .bind(token_sha256)
+            .bind(now.as_unix_millis())
         )
-        .bind(token_sha256)
-        .bind(now.as_unix_millis())
-        .fetch_optional(&self.read)
-        .await
         .map_err(to("look up a session"))?;
         row.map(|(name, role, expires)| Ok(Session { name, role: from_word("role", role)?, expires: time(expires) })).transpose()
     }
@@ -67,26 +65,22 @@ impl Store {
 impl Tx {
     /// Makes a user, or gives one another password and role; then all of the user's sessions end. Returns whether the user is new.
     pub async fn put_user(&mut self, user: &User, now: WallTime) -> Result<bool, StoreError> {
-        let known: Option<String> = sqlx::query_scalar("SELECT name FROM users WHERE name = $1")
-            .bind(&user.name)
-            .fetch_optional(&mut *self.inner)
-            .await
-            .map_err(to("look up a user"))?;
-        sqlx::query(
-            "INSERT INTO users (name, password_hash, role, created_at) VALUES ($1, $2, $3, $4)
+        let known: Option<String> =
+            fetch_optional!(self.db(), sqlx::query_scalar("SELECT name FROM users WHERE name = $1").bind(&user.name))
+                .map_err(to("look up a user"))?;
+        execute!(
+            self.db(),
+            sqlx::query(
+                "INSERT INTO users (name, password_hash, role, created_at) VALUES ($1, $2, $3, $4)
              ON CONFLICT (name) DO UPDATE SET password_hash = $2, role = $3",
-        )
-        .bind(&user.name)
-        .bind(&user.password_hash)
-        .bind(word(&user.role))
-        .bind(now.as_unix_millis())
-        .execute(&mut *self.inner)
-        .await
-        .map_err(to("store a user"))?;
-        sqlx::query("DELETE FROM sessions WHERE name = $1")
+            )
             .bind(&user.name)
-            .execute(&mut *self.inner)
-            .await
+            .bind(&user.password_hash)
+            .bind(word(&user.role))
+            .bind(now.as_unix_millis())
+        )
+        .map_err(to("store a user"))?;
+        execute!(self.db(), sqlx::query("DELETE FROM sessions WHERE name = $1").bind(&user.name))
             .map_err(to("end a user's sessions"))?;
         Ok(known.is_none())
     }
@@ -99,33 +93,28 @@ impl Tx {
         now: WallTime,
         expires: WallTime,
     ) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO sessions (token_sha256, name, created_at, expires_at) VALUES ($1, $2, $3, $4)")
-            .bind(token_sha256)
-            .bind(name)
-            .bind(now.as_unix_millis())
-            .bind(expires.as_unix_millis())
-            .execute(&mut *self.inner)
-            .await
-            .map_err(to("begin a session"))?;
+        execute!(
+            self.db(),
+            sqlx::query("INSERT INTO sessions (token_sha256, name, created_at, expires_at) VALUES ($1, $2, $3, $4)")
+                .bind(token_sha256)
+                .bind(name)
+                .bind(now.as_unix_millis())
+                .bind(expires.as_unix_millis())
+        )
+        .map_err(to("begin a session"))?;
         Ok(())
     }
 
     /// Ends a session.
     pub async fn end_session(&mut self, token_sha256: &str) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM sessions WHERE token_sha256 = $1")
-            .bind(token_sha256)
-            .execute(&mut *self.inner)
-            .await
+        execute!(self.db(), sqlx::query("DELETE FROM sessions WHERE token_sha256 = $1").bind(token_sha256))
             .map_err(to("end a session"))?;
         Ok(())
     }
 
     /// Forgets sessions that have ended.
     pub async fn trim_sessions(&mut self, now: WallTime) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM sessions WHERE expires_at <= $1")
-            .bind(now.as_unix_millis())
-            .execute(&mut *self.inner)
-            .await
+        execute!(self.db(), sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(now.as_unix_millis()))
             .map_err(to("trim the sessions"))?;
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use matpho_scene::WallTime;
 
-use super::{Store, StoreError, Tx, time, to};
+use super::{Store, StoreError, Tx, execute, fetch_all, fetch_optional, time, to};
 use crate::api::types::LogAction;
 
 /// What became of a request for a clip.
@@ -53,22 +53,20 @@ pub struct ClipRequest<'a> {
 impl Store {
     /// The clip of an event.
     pub async fn clip(&self, event: &str) -> Result<Option<ClipRow>, StoreError> {
-        sqlx::query_as("SELECT state, error, path, expires_at FROM clips WHERE event = $1")
-            .bind(event)
-            .fetch_optional(&self.read)
-            .await
-            .map_err(to("look up a clip"))
+        fetch_optional!(
+            self.db(),
+            sqlx::query_as("SELECT state, error, path, expires_at FROM clips WHERE event = $1").bind(event)
+        )
+        .map_err(to("look up a clip"))
     }
 
     /// Whether a token allows the upload of an event's clip now.
     pub async fn clip_may_come(&self, event: &str, token_sha256: &str, now: WallTime) -> Result<bool, StoreError> {
-        let row: Option<i64> = sqlx::query_scalar(
+        let row: Option<i64> = fetch_optional!(self.db(), sqlx::query_scalar(
             "SELECT expires_at FROM clips WHERE event = $1 AND token_sha256 = $2 AND token_sha256 <> '' AND state = 'requested'",
         )
         .bind(event)
-        .bind(token_sha256)
-        .fetch_optional(&self.read)
-        .await
+        .bind(token_sha256))
         .map_err(to("look up a clip's token"))?;
         Ok(row.is_some_and(|expires| time(expires) > now))
     }
@@ -77,21 +75,22 @@ impl Store {
 impl Tx {
     /// Somebody wants a clip.
     pub async fn request_clip(&mut self, request: &ClipRequest<'_>, now: WallTime) -> Result<Asked, StoreError> {
-        let event: Option<(String, String, Option<bool>)> = sqlx::query_as(
-            "SELECT e.edge, ie.incident, v.clip_available FROM events e
+        let event: Option<(String, String, Option<bool>)> = fetch_optional!(
+            self.db(),
+            sqlx::query_as(
+                "SELECT e.edge, ie.incident, v.clip_available FROM events e
              JOIN incident_events ie ON ie.event = e.id
              LEFT JOIN evidence v ON v.event = e.id AND v.edge = e.edge WHERE e.id = $1",
+            )
+            .bind(request.event)
         )
-        .bind(request.event)
-        .fetch_optional(&mut *self.inner)
-        .await
         .map_err(to("look up an event"))?;
         let Some((edge, incident, available)) = event else { return Ok(Asked::NoEvent) };
-        let known: Option<ClipRow> = sqlx::query_as("SELECT state, error, path, expires_at FROM clips WHERE event = $1")
-            .bind(request.event)
-            .fetch_optional(&mut *self.inner)
-            .await
-            .map_err(to("look up a clip"))?;
+        let known: Option<ClipRow> = fetch_optional!(
+            self.db(),
+            sqlx::query_as("SELECT state, error, path, expires_at FROM clips WHERE event = $1").bind(request.event)
+        )
+        .map_err(to("look up a clip"))?;
         match known.as_ref().map(|clip| (clip.state.as_str(), time(clip.expires_at))) {
             Some(("ready", _)) => return Ok(Asked::Ready),
             Some(("requested", expires)) if expires > now => return Ok(Asked::Waiting),
@@ -100,7 +99,7 @@ impl Tx {
         if available != Some(true) {
             return Ok(Asked::NoClip);
         }
-        sqlx::query(
+        execute!(self.db(), sqlx::query(
             "INSERT INTO clips (event, request, state, token_sha256, requested_by, requested_at, expires_at)
              VALUES ($1, $2, 'requested', $3, $4, $5, $6)
              ON CONFLICT (event) DO UPDATE
@@ -111,9 +110,7 @@ impl Tx {
         .bind(request.token_sha256)
         .bind(request.who)
         .bind(now.as_unix_millis())
-        .bind(request.expires.as_unix_millis())
-        .execute(&mut *self.inner)
-        .await
+        .bind(request.expires.as_unix_millis()))
         .map_err(to("ask for a clip"))?;
         self.log(&incident, now, request.who, LogAction::ClipRequested, Some(request.event), None).await?;
         self.event_changed(request.event, now).await?;
@@ -128,19 +125,20 @@ impl Tx {
         (path, bytes): (&str, u64),
         now: WallTime,
     ) -> Result<bool, StoreError> {
-        let updated = sqlx::query(
-            "UPDATE clips SET state = 'ready', token_sha256 = '', path = $3, bytes = $4, arrived_at = $5, error = NULL
+        let updated = execute!(
+            self.db(),
+            sqlx::query(
+                "UPDATE clips SET state = 'ready', token_sha256 = '', path = $3, bytes = $4, arrived_at = $5, error = NULL
              WHERE event = $1 AND token_sha256 = $2 AND state = 'requested'",
+            )
+            .bind(event)
+            .bind(token_sha256)
+            .bind(path)
+            .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
+            .bind(now.as_unix_millis())
         )
-        .bind(event)
-        .bind(token_sha256)
-        .bind(path)
-        .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
-        .bind(now.as_unix_millis())
-        .execute(&mut *self.inner)
-        .await
         .map_err(to("store a clip"))?;
-        if updated.rows_affected() == 0 {
+        if updated == 0 {
             return Ok(false);
         }
         if let Some(incident) = self.incident_of(event).await? {
@@ -153,16 +151,17 @@ impl Tx {
 
     /// A gateway says that it cannot send a clip, or the command could not be sent.
     pub async fn clip_failed(&mut self, edge: &str, request: &str, error: &str, now: WallTime) -> Result<(), StoreError> {
-        let event: Option<String> = sqlx::query_scalar(
-            "UPDATE clips SET state = 'failed', token_sha256 = '', error = $3
+        let event: Option<String> = fetch_optional!(
+            self.db(),
+            sqlx::query_scalar(
+                "UPDATE clips SET state = 'failed', token_sha256 = '', error = $3
              WHERE request = $1 AND state = 'requested' AND event IN (SELECT id FROM events WHERE edge = $2)
              RETURNING event",
+            )
+            .bind(request)
+            .bind(edge)
+            .bind(error.chars().take(500).collect::<String>())
         )
-        .bind(request)
-        .bind(edge)
-        .bind(error.chars().take(500).collect::<String>())
-        .fetch_optional(&mut *self.inner)
-        .await
         .map_err(to("note that a clip failed"))?;
         match event {
             Some(event) => self.event_changed(&event, now).await,
@@ -172,13 +171,14 @@ impl Tx {
 
     /// Requests whose time is over have failed.
     pub async fn expire_clips(&mut self, now: WallTime) -> Result<(), StoreError> {
-        let events: Vec<String> = sqlx::query_scalar(
-            "UPDATE clips SET state = 'failed', token_sha256 = '', error = 'the gateway did not send it in time'
+        let events: Vec<String> = fetch_all!(
+            self.db(),
+            sqlx::query_scalar(
+                "UPDATE clips SET state = 'failed', token_sha256 = '', error = 'the gateway did not send it in time'
              WHERE state = 'requested' AND expires_at < $1 RETURNING event",
+            )
+            .bind(now.as_unix_millis())
         )
-        .bind(now.as_unix_millis())
-        .fetch_all(&mut *self.inner)
-        .await
         .map_err(to("expire requests for clips"))?;
         for event in events {
             self.event_changed(&event, now).await?;

@@ -3,7 +3,7 @@
 use matpho_scene::WallTime;
 use matpho_wire::EvidenceData;
 
-use super::{StoreError, Tx, events::Taken, to};
+use super::{StoreError, Tx, events::Taken, execute, fetch_all, fetch_one, fetch_optional, to};
 
 /// What became of a picture, and which file nothing refers to any more.
 pub struct EvidenceTaken {
@@ -23,19 +23,18 @@ impl Tx {
         (path, bytes): (&str, usize),
         arrived: WallTime,
     ) -> Result<EvidenceTaken, StoreError> {
-        let known: Option<(i64, String)> = sqlx::query_as("SELECT seen_at, path FROM evidence WHERE event = $1 AND edge = $2")
-            .bind(event)
-            .bind(edge)
-            .fetch_optional(&mut *self.inner)
-            .await
-            .map_err(to("look up a picture"))?;
+        let known: Option<(i64, String)> = fetch_optional!(
+            self.db(),
+            sqlx::query_as("SELECT seen_at, path FROM evidence WHERE event = $1 AND edge = $2").bind(event).bind(edge)
+        )
+        .map_err(to("look up a picture"))?;
         let seen_at = data.seen.at.as_unix_millis();
         if let Some((known_at, known_path)) = &known
             && (*known_at > seen_at || known_path == path)
         {
             return Ok(EvidenceTaken { taken: Taken::Duplicate, garbage: (known_path != path).then(|| path.to_owned()) });
         }
-        sqlx::query(
+        execute!(self.db(), sqlx::query(
             "INSERT INTO evidence (event, edge, camera, seen_at, width, height, bytes, sha256, path, redacted, clip_available, arrived_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
              ON CONFLICT (event, edge) DO UPDATE
@@ -53,9 +52,7 @@ impl Tx {
         .bind(path)
         .bind(data.redacted)
         .bind(data.clip_available)
-        .bind(arrived.as_unix_millis())
-        .execute(&mut *self.inner)
-        .await
+        .bind(arrived.as_unix_millis()))
         .map_err(to("store a picture"))?;
         self.event_changed(event, arrived).await?;
         Ok(EvidenceTaken { taken: Taken::New, garbage: known.map(|(_, path)| path).filter(|path| !path.is_empty()) })
@@ -64,20 +61,23 @@ impl Tx {
     /// Gives up the oldest pictures and clips of closed incidents until no more than `bytes_max` are left. Returns their files, to
     /// be removed once this is committed.
     pub async fn make_room(&mut self, bytes_max: u64) -> Result<Vec<String>, StoreError> {
-        let held: i64 = sqlx::query_scalar(
-            "SELECT (SELECT COALESCE(SUM(bytes), 0) FROM evidence WHERE path <> '')
-                  + (SELECT COALESCE(SUM(bytes), 0) FROM clips WHERE path IS NOT NULL)",
+        let held: i64 = fetch_one!(
+            self.db(),
+            sqlx::query_scalar(
+                "SELECT CAST((SELECT COALESCE(SUM(bytes), 0) FROM evidence WHERE path <> '')
+                  + (SELECT COALESCE(SUM(bytes), 0) FROM clips WHERE path IS NOT NULL) AS BIGINT)",
+            )
         )
-        .fetch_one(&mut *self.inner)
-        .await
         .map_err(to("add up pictures and clips"))?;
         let mut excess = held.saturating_sub(i64::try_from(bytes_max).unwrap_or(i64::MAX));
         if excess <= 0 {
             return Ok(Vec::new());
         }
         // Pictures without an event count as closed: theirs never came, or never will.
-        let candidates: Vec<(String, String, i64)> = sqlx::query_as(
-            "SELECT v.event, v.path, v.bytes FROM evidence v
+        let candidates: Vec<(String, String, i64)> = fetch_all!(
+            self.db(),
+            sqlx::query_as(
+                "SELECT v.event, v.path, v.bytes FROM evidence v
              LEFT JOIN incident_events ie ON ie.event = v.event LEFT JOIN incidents i ON i.id = ie.incident
              WHERE v.path <> '' AND (i.id IS NULL OR i.state = 'closed')
              UNION ALL
@@ -85,25 +85,17 @@ impl Tx {
              JOIN incident_events ie ON ie.event = k.event JOIN incidents i ON i.id = ie.incident
              WHERE k.path IS NOT NULL AND i.state = 'closed'
              ORDER BY 1 LIMIT 1000",
+            )
         )
-        .fetch_all(&mut *self.inner)
-        .await
         .map_err(to("look for the oldest pictures and clips"))?;
         let mut files = Vec::new();
         for (_, path, bytes) in candidates {
             if excess <= 0 {
                 break;
             }
-            sqlx::query("UPDATE evidence SET path = '' WHERE path = $1")
-                .bind(&path)
-                .execute(&mut *self.inner)
-                .await
+            execute!(self.db(), sqlx::query("UPDATE evidence SET path = '' WHERE path = $1").bind(&path))
                 .map_err(to("give up a picture"))?;
-            sqlx::query("DELETE FROM clips WHERE path = $1")
-                .bind(&path)
-                .execute(&mut *self.inner)
-                .await
-                .map_err(to("give up a clip"))?;
+            execute!(self.db(), sqlx::query("DELETE FROM clips WHERE path = $1").bind(&path)).map_err(to("give up a clip"))?;
             excess -= bytes;
             files.push(path);
         }

@@ -1,9 +1,10 @@
-//! What gateways and cameras say of themselves: the newest word counts.
+//! What gateways and cameras say of themselves: the newest word counts. Each of several centres hears it; who comes second with the same
+//! words writes nothing.
 
 use matpho_scene::WallTime;
 use matpho_wire::{CameraStatus, CloudEvent, EdgeState, EdgeStatus};
 
-use super::{Change, StoreError, Tx, from_json, json, to, word};
+use super::{Change, StoreError, Tx, execute, fetch_all, fetch_optional, from_json, json, to, word};
 
 impl Tx {
     /// Takes a gateway's status. A good-bye of an earlier boot than the one that spoke last is stale: the broker spoke it for a
@@ -15,19 +16,21 @@ impl Tx {
         arrived: WallTime,
     ) -> Result<(), StoreError> {
         let status = &message.data;
-        let known: Option<(String, i64, String)> = sqlx::query_as("SELECT boot_id, started_at, state FROM edges WHERE edge = $1")
-            .bind(edge)
-            .fetch_optional(&mut *self.inner)
-            .await
-            .map_err(to("look up a gateway"))?;
-        let stale = known.as_ref().is_some_and(|(boot_id, started_at, _)| {
+        let known: Option<(String, i64, String, i64, String)> = fetch_optional!(
+            self.db(),
+            sqlx::query_as("SELECT boot_id, started_at, state, said_at, status FROM edges WHERE edge = $1").bind(edge)
+        )
+        .map_err(to("look up a gateway"))?;
+        let stale = known.as_ref().is_some_and(|(boot_id, started_at, ..)| {
             status.state == EdgeState::Offline && *boot_id != status.boot_id && *started_at > status.started.as_unix_millis()
         });
-        if stale {
+        let (text, said_at) = (json(status)?, message.recordedtime.as_unix_millis());
+        let repeated = known.as_ref().is_some_and(|(.., known_at, known)| *known_at == said_at && *known == text);
+        if stale || repeated {
             return Ok(());
         }
         let state = word(&status.state);
-        sqlx::query(
+        execute!(self.db(), sqlx::query(
             "INSERT INTO edges (edge, boot_id, started_at, state, said_at, arrived_at, status) VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (edge) DO UPDATE SET boot_id = $2, started_at = $3, state = $4, said_at = $5, arrived_at = $6, status = $7",
         )
@@ -35,14 +38,12 @@ impl Tx {
         .bind(&status.boot_id)
         .bind(status.started.as_unix_millis())
         .bind(&state)
-        .bind(message.recordedtime.as_unix_millis())
+        .bind(said_at)
         .bind(arrived.as_unix_millis())
-        .bind(json(status)?)
-        .execute(&mut *self.inner)
-        .await
+        .bind(text))
         .map_err(to("store a gateway's status"))?;
         self.changed(Change::Edge(edge.into()));
-        if known.is_none_or(|(_, _, before)| before != state) {
+        if known.is_none_or(|(_, _, before, ..)| before != state) {
             self.all_cameras_changed(edge).await?;
         }
         Ok(())
@@ -50,11 +51,9 @@ impl Tx {
 
     /// With their gateway all cameras come and go.
     async fn all_cameras_changed(&mut self, edge: &str) -> Result<(), StoreError> {
-        let cameras: Vec<String> = sqlx::query_scalar("SELECT camera FROM cameras WHERE edge = $1")
-            .bind(edge)
-            .fetch_all(&mut *self.inner)
-            .await
-            .map_err(to("list a gateway's cameras"))?;
+        let cameras: Vec<String> =
+            fetch_all!(self.db(), sqlx::query_scalar("SELECT camera FROM cameras WHERE edge = $1").bind(edge))
+                .map_err(to("list a gateway's cameras"))?;
         for camera in cameras {
             self.changed(Change::Camera(edge.into(), camera));
         }
@@ -70,33 +69,37 @@ impl Tx {
     ) -> Result<bool, StoreError> {
         let status = &message.data;
         let camera = status.camera.as_str();
-        let known: Option<String> = sqlx::query_scalar("SELECT status FROM cameras WHERE edge = $1 AND camera = $2")
-            .bind(edge)
-            .bind(camera)
-            .fetch_optional(&mut *self.inner)
-            .await
-            .map_err(to("look up a camera"))?;
-        let known: Option<CameraStatus> = known.map(|text| from_json("camera status", &text)).transpose()?;
+        let known: Option<(i64, String)> = fetch_optional!(
+            self.db(),
+            sqlx::query_as("SELECT said_at, status FROM cameras WHERE edge = $1 AND camera = $2").bind(edge).bind(camera)
+        )
+        .map_err(to("look up a camera"))?;
+        let (text, said_at) = (json(status)?, message.recordedtime.as_unix_millis());
+        if known.as_ref().is_some_and(|(known_at, known)| *known_at == said_at && *known == text) {
+            return Ok(false);
+        }
+        let known: Option<CameraStatus> = known.map(|(_, text)| from_json("camera status", &text)).transpose()?;
         let news = known.is_none_or(|known| {
             CameraStatus { frame_age_s: None, analysed_fps: None, ..known }
                 != CameraStatus { frame_age_s: None, analysed_fps: None, ..status.clone() }
         });
-        sqlx::query(
-            "INSERT INTO cameras (edge, camera, name, longitude, latitude, said_at, arrived_at, status)
+        execute!(
+            self.db(),
+            sqlx::query(
+                "INSERT INTO cameras (edge, camera, name, longitude, latitude, said_at, arrived_at, status)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
              ON CONFLICT (edge, camera) DO UPDATE
              SET name = $3, longitude = $4, latitude = $5, said_at = $6, arrived_at = $7, status = $8",
+            )
+            .bind(edge)
+            .bind(camera)
+            .bind(&status.name)
+            .bind(status.position.map(|[longitude, _]| longitude))
+            .bind(status.position.map(|[_, latitude]| latitude))
+            .bind(said_at)
+            .bind(arrived.as_unix_millis())
+            .bind(text)
         )
-        .bind(edge)
-        .bind(camera)
-        .bind(&status.name)
-        .bind(status.position.map(|[longitude, _]| longitude))
-        .bind(status.position.map(|[_, latitude]| latitude))
-        .bind(message.recordedtime.as_unix_millis())
-        .bind(arrived.as_unix_millis())
-        .bind(json(status)?)
-        .execute(&mut *self.inner)
-        .await
         .map_err(to("store a camera's status"))?;
         if news {
             self.changed(Change::Camera(edge.into(), camera.into()));

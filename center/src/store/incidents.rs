@@ -6,7 +6,7 @@ use matpho_scene::{
 };
 use rand::RngCore;
 
-use super::{Change, StoreError, Tx, events, from_word, time, to, word};
+use super::{Change, StoreError, Tx, events, execute, fetch_all, fetch_one, fetch_optional, from_word, time, to, word};
 use crate::{
     api::types::{CloseReason, Family, IncidentState, LogAction},
     incident::rules::{self, Candidate, EventFact, Sighting, Spot},
@@ -94,20 +94,20 @@ impl Tx {
             Some(home) => (home.id.clone(), LogAction::Joined),
             None => (self.open_incident(sighting, severity, arrived).await?, LogAction::Opened),
         };
-        sqlx::query("INSERT INTO incident_events (event, incident) VALUES ($1, $2)")
-            .bind(event)
-            .bind(&incident)
-            .execute(&mut *self.inner)
-            .await
-            .map_err(to("put an event into its incident"))?;
+        execute!(
+            self.db(),
+            sqlx::query("INSERT INTO incident_events (event, incident) VALUES ($1, $2)").bind(event).bind(&incident)
+        )
+        .map_err(to("put an event into its incident"))?;
         let Spot { edge, camera, .. } = &sighting.spot;
-        sqlx::query("INSERT INTO incident_cameras (incident, edge, camera) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-            .bind(&incident)
-            .bind(edge)
-            .bind(camera)
-            .execute(&mut *self.inner)
-            .await
-            .map_err(to("put a camera to its incident"))?;
+        execute!(
+            self.db(),
+            sqlx::query("INSERT INTO incident_cameras (incident, edge, camera) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+                .bind(&incident)
+                .bind(edge)
+                .bind(camera)
+        )
+        .map_err(to("put a camera to its incident"))?;
         self.log(&incident, arrived, SELF, action, Some(event), None).await?;
         self.refresh_incident(&incident, arrived).await?;
         self.cameras_changed(&incident).await
@@ -121,13 +121,14 @@ impl Tx {
         } else {
             select_candidates!("i.state IN ('new', 'acknowledged')")
         };
-        let rows: Vec<CandidateRow> = sqlx::query_as(query)
-            .bind(word(&family))
-            .bind((sighting.began + settings.gap).as_unix_millis())
-            .bind((sighting.began - settings.gap).as_unix_millis())
-            .fetch_all(&mut *self.inner)
-            .await
-            .map_err(to("look for incidents that an event might join"))?;
+        let rows: Vec<CandidateRow> = fetch_all!(
+            self.db(),
+            sqlx::query_as(query)
+                .bind(word(&family))
+                .bind((sighting.began + settings.gap).as_unix_millis())
+                .bind((sighting.began - settings.gap).as_unix_millis())
+        )
+        .map_err(to("look for incidents that an event might join"))?;
         let mut candidates: Vec<Candidate> = Vec::new();
         for row in rows {
             let position = row.longitude.zip(row.latitude).map(|(longitude, latitude)| [longitude, latitude]);
@@ -152,7 +153,7 @@ impl Tx {
         rand::rng().fill_bytes(&mut unique);
         let began = sighting.began.as_unix_millis();
         let id = uuid::Builder::from_unix_timestamp_millis(u64::try_from(began).unwrap_or(0), &unique).into_uuid().to_string();
-        sqlx::query(
+        execute!(self.db(), sqlx::query(
             "INSERT INTO incidents (id, family, kind, severity, state, ongoing, began_at, opened_at, updated_at, late, clock_suspect,
                                     event_count)
              VALUES ($1, $2, $3, $4, 'new', TRUE, $5, $6, $6, $7, FALSE, 0)",
@@ -163,30 +164,26 @@ impl Tx {
         .bind(severity.as_str())
         .bind(began)
         .bind(arrived.as_unix_millis())
-        .bind(sighting.late)
-        .execute(&mut *self.inner)
-        .await
+        .bind(sighting.late))
         .map_err(to("open an incident"))?;
         Ok(id)
     }
 
     /// The incident of an event.
     pub(super) async fn incident_of(&mut self, event: &str) -> Result<Option<String>, StoreError> {
-        sqlx::query_scalar("SELECT incident FROM incident_events WHERE event = $1")
-            .bind(event)
-            .fetch_optional(&mut *self.inner)
-            .await
+        fetch_optional!(self.db(), sqlx::query_scalar("SELECT incident FROM incident_events WHERE event = $1").bind(event))
             .map_err(to("look up an event's incident"))
     }
 
     async fn facts(&mut self, incident: &str) -> Result<Vec<FactRow>, StoreError> {
-        sqlx::query_as(
-            "SELECT e.kind, e.severity, e.severity_max, e.placed_at, e.ended_at, e.late, e.clock_suspect
+        fetch_all!(
+            self.db(),
+            sqlx::query_as(
+                "SELECT e.kind, e.severity, e.severity_max, e.placed_at, e.ended_at, e.late, e.clock_suspect
              FROM incident_events ie JOIN events e ON e.id = ie.event WHERE ie.incident = $1",
+            )
+            .bind(incident)
         )
-        .bind(incident)
-        .fetch_all(&mut *self.inner)
-        .await
         .map_err(to("read an incident's events"))
     }
 
@@ -194,11 +191,9 @@ impl Tx {
     pub(super) async fn refresh_incident(&mut self, incident: &str, now: WallTime) -> Result<(), StoreError> {
         let facts: Vec<EventFact> = self.facts(incident).await?.into_iter().map(FactRow::into_fact).collect::<Result<_, _>>()?;
         let Some(summary) = rules::summarise(&facts) else { return Ok(()) };
-        let (severity, ongoing): (String, bool) = sqlx::query_as("SELECT severity, ongoing FROM incidents WHERE id = $1")
-            .bind(incident)
-            .fetch_one(&mut *self.inner)
-            .await
-            .map_err(to("read an incident"))?;
+        let (severity, ongoing): (String, bool) =
+            fetch_one!(self.db(), sqlx::query_as("SELECT severity, ongoing FROM incidents WHERE id = $1").bind(incident))
+                .map_err(to("read an incident"))?;
         let before: Severity = from_word("severity", severity)?;
         if summary.severity > before && summary.ended.is_none() {
             self.log(incident, now, SELF, LogAction::Escalated, None, Some(summary.severity.as_str())).await?;
@@ -206,7 +201,7 @@ impl Tx {
         if ongoing && summary.ended.is_some() {
             self.log(incident, now, SELF, LogAction::Ended, None, None).await?;
         }
-        sqlx::query(
+        execute!(self.db(), sqlx::query(
             "UPDATE incidents SET kind = $2, severity = $3, ongoing = $4, began_at = $5, ended_at = $6, updated_at = $7, late = $8,
                                   clock_suspect = $9, event_count = $10
              WHERE id = $1",
@@ -220,9 +215,7 @@ impl Tx {
         .bind(now.as_unix_millis())
         .bind(summary.late)
         .bind(summary.clock_suspect)
-        .bind(i64::try_from(facts.len()).unwrap_or(i64::MAX))
-        .execute(&mut *self.inner)
-        .await
+        .bind(i64::try_from(facts.len()).unwrap_or(i64::MAX)))
         .map_err(to("update an incident"))?;
         self.changed(Change::Incident(incident.into()));
         Ok(())
@@ -235,23 +228,20 @@ impl Tx {
     }
 
     async fn touch(&mut self, incident: &str, now: WallTime) -> Result<(), StoreError> {
-        sqlx::query("UPDATE incidents SET updated_at = $2 WHERE id = $1")
-            .bind(incident)
-            .bind(now.as_unix_millis())
-            .execute(&mut *self.inner)
-            .await
-            .map_err(to("touch an incident"))?;
+        execute!(
+            self.db(),
+            sqlx::query("UPDATE incidents SET updated_at = $2 WHERE id = $1").bind(incident).bind(now.as_unix_millis())
+        )
+        .map_err(to("touch an incident"))?;
         self.changed(Change::Incident(incident.into()));
         Ok(())
     }
 
     /// Cameras count their open incidents.
     async fn cameras_changed(&mut self, incident: &str) -> Result<(), StoreError> {
-        let cameras: Vec<(String, String)> = sqlx::query_as("SELECT edge, camera FROM incident_cameras WHERE incident = $1")
-            .bind(incident)
-            .fetch_all(&mut *self.inner)
-            .await
-            .map_err(to("list an incident's cameras"))?;
+        let cameras: Vec<(String, String)> =
+            fetch_all!(self.db(), sqlx::query_as("SELECT edge, camera FROM incident_cameras WHERE incident = $1").bind(incident))
+                .map_err(to("list an incident's cameras"))?;
         self.changes.extend(cameras.into_iter().map(|(edge, camera)| Change::Camera(edge, camera)));
         Ok(())
     }
@@ -266,25 +256,24 @@ impl Tx {
         event: Option<&str>,
         note: Option<&str>,
     ) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO incident_log (incident, at, who, what, event, note) VALUES ($1, $2, $3, $4, $5, $6)")
-            .bind(incident)
-            .bind(at.as_unix_millis())
-            .bind(who)
-            .bind(word(&what))
-            .bind(event)
-            .bind(note)
-            .execute(&mut *self.inner)
-            .await
-            .map_err(to("write an incident's log"))?;
+        execute!(
+            self.db(),
+            sqlx::query("INSERT INTO incident_log (incident, at, who, what, event, note) VALUES ($1, $2, $3, $4, $5, $6)")
+                .bind(incident)
+                .bind(at.as_unix_millis())
+                .bind(who)
+                .bind(word(&what))
+                .bind(event)
+                .bind(note)
+        )
+        .map_err(to("write an incident's log"))?;
         Ok(())
     }
 
     async fn state(&mut self, incident: &str) -> Result<Option<IncidentState>, StoreError> {
-        let state: Option<String> = sqlx::query_scalar("SELECT state FROM incidents WHERE id = $1")
-            .bind(incident)
-            .fetch_optional(&mut *self.inner)
-            .await
-            .map_err(to("look up an incident"))?;
+        let state: Option<String> =
+            fetch_optional!(self.db(), sqlx::query_scalar("SELECT state FROM incidents WHERE id = $1").bind(incident))
+                .map_err(to("look up an incident"))?;
         state.map(|state| from_word("incident state", state)).transpose()
     }
 
@@ -301,13 +290,14 @@ impl Tx {
             Some(IncidentState::New) => {}
             Some(_) => return Ok(Acted::Conflict),
         }
-        sqlx::query("UPDATE incidents SET state = 'acknowledged', acknowledged_by = $2, acknowledged_at = $3 WHERE id = $1")
-            .bind(incident)
-            .bind(who)
-            .bind(now.as_unix_millis())
-            .execute(&mut *self.inner)
-            .await
-            .map_err(to("acknowledge an incident"))?;
+        execute!(
+            self.db(),
+            sqlx::query("UPDATE incidents SET state = 'acknowledged', acknowledged_by = $2, acknowledged_at = $3 WHERE id = $1")
+                .bind(incident)
+                .bind(who)
+                .bind(now.as_unix_millis())
+        )
+        .map_err(to("acknowledge an incident"))?;
         self.log(incident, now, who, LogAction::Acknowledged, None, note).await?;
         self.touch(incident, now).await?;
         Ok(Acted::Done)
@@ -327,16 +317,14 @@ impl Tx {
             Some(IncidentState::Closed) => return Ok(Acted::Conflict),
             Some(_) => {}
         }
-        sqlx::query(
+        execute!(self.db(), sqlx::query(
             "UPDATE incidents SET state = 'closed', closed_by = $2, closed_at = $3, close_reason = $4, close_note = $5 WHERE id = $1",
         )
         .bind(incident)
         .bind(who)
         .bind(now.as_unix_millis())
         .bind(word(&reason))
-        .bind(note)
-        .execute(&mut *self.inner)
-        .await
+        .bind(note))
         .map_err(to("close an incident"))?;
         self.log(incident, now, who, LogAction::Closed, None, note).await?;
         self.touch(incident, now).await?;
@@ -356,12 +344,10 @@ impl Tx {
 
     /// Closes incidents about cameras that have been well since before `ended_before`. Returns how many.
     pub async fn close_recovered(&mut self, ended_before: WallTime, now: WallTime) -> Result<usize, StoreError> {
-        let ids: Vec<String> = sqlx::query_scalar(
+        let ids: Vec<String> = fetch_all!(self.db(), sqlx::query_scalar(
             "SELECT id FROM incidents WHERE family = 'camera' AND state <> 'closed' AND NOT ongoing AND ended_at < $1 LIMIT 500",
         )
-        .bind(ended_before.as_unix_millis())
-        .fetch_all(&mut *self.inner)
-        .await
+        .bind(ended_before.as_unix_millis()))
         .map_err(to("look for cameras that recovered"))?;
         for id in &ids {
             let _ = self.close(id, SELF, CloseReason::Recovered, None, now).await?;

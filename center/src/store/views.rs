@@ -3,7 +3,9 @@
 use matpho_scene::{WallTime, measurement::Judgement};
 use matpho_wire::{CameraState, CameraStatus, EdgeState, EdgeStatus, EventData};
 
-use super::{Store, StoreError, clips::ClipRow, events, from_json, from_word, incidents, time, to};
+use super::{
+    Store, StoreError, clips::ClipRow, events, fetch_all, fetch_one, fetch_optional, from_json, from_word, incidents, time, to,
+};
 use crate::api::types::{
     Act, Camera, CameraRef, CameraStateNow, Clip, ClipState, Closing, Edge, Event, EvidenceLink, Incident, IncidentDetail,
     LogEntry, Measurement, Place,
@@ -313,15 +315,16 @@ impl CameraRow {
 
 impl Store {
     async fn complete(&self, row: IncidentRow) -> Result<Incident, StoreError> {
-        let seen: Vec<SeenRow> = sqlx::query_as(
-            "SELECT e.edge, e.camera, e.kind, c.name, c.longitude, c.latitude
+        let seen: Vec<SeenRow> = fetch_all!(
+            self.db(),
+            sqlx::query_as(
+                "SELECT e.edge, e.camera, e.kind, c.name, c.longitude, c.latitude
              FROM incident_events ie JOIN events e ON e.id = ie.event
              LEFT JOIN cameras c ON c.edge = e.edge AND c.camera = e.camera
              WHERE ie.incident = $1 ORDER BY e.placed_at, e.id",
+            )
+            .bind(&row.id)
         )
-        .bind(&row.id)
-        .fetch_all(&self.read)
-        .await
         .map_err(to("read an incident's cameras"))?;
         let mut cameras: Vec<CameraRef> = Vec::new();
         let mut kinds = Vec::new();
@@ -339,15 +342,16 @@ impl Store {
                 });
             }
         }
-        let evidence: Vec<LinkRow> = sqlx::query_as(
-            "SELECT v.event, v.seen_at, v.width, v.height, v.sha256, v.redacted
+        let evidence: Vec<LinkRow> = fetch_all!(
+            self.db(),
+            sqlx::query_as(
+                "SELECT v.event, v.seen_at, v.width, v.height, v.sha256, v.redacted
              FROM incident_events ie JOIN events e ON e.id = ie.event JOIN evidence v ON v.event = e.id AND v.edge = e.edge
              WHERE ie.incident = $1 AND v.path <> '' ORDER BY e.placed_at, e.id LIMIT $2",
+            )
+            .bind(&row.id)
+            .bind(EVIDENCE_MAX)
         )
-        .bind(&row.id)
-        .bind(EVIDENCE_MAX)
-        .fetch_all(&self.read)
-        .await
         .map_err(to("read an incident's pictures"))?;
         let kind = events::kind(row.kind)?;
         let place = Place {
@@ -386,11 +390,9 @@ impl Store {
 
     /// An incident.
     pub async fn incident(&self, id: &str) -> Result<Option<Incident>, StoreError> {
-        let row: Option<IncidentRow> = sqlx::query_as("SELECT * FROM incidents WHERE id = $1")
-            .bind(id)
-            .fetch_optional(&self.read)
-            .await
-            .map_err(to("read an incident"))?;
+        let row: Option<IncidentRow> =
+            fetch_optional!(self.db(), sqlx::query_as("SELECT * FROM incidents WHERE id = $1").bind(id))
+                .map_err(to("read an incident"))?;
         match row {
             Some(row) => self.complete(row).await.map(Some),
             None => Ok(None),
@@ -400,17 +402,14 @@ impl Store {
     /// An incident with its events and its log.
     pub async fn incident_detail(&self, id: &str) -> Result<Option<IncidentDetail>, StoreError> {
         let Some(incident) = self.incident(id).await? else { return Ok(None) };
-        let events: Vec<EventRow> = sqlx::query_as(select_events!("WHERE ie.incident = $1 ORDER BY e.placed_at, e.id"))
-            .bind(id)
-            .fetch_all(&self.read)
-            .await
-            .map_err(to("read an incident's events"))?;
-        let log: Vec<(i64, String, String, Option<String>, Option<String>)> =
-            sqlx::query_as("SELECT at, who, what, event, note FROM incident_log WHERE incident = $1 ORDER BY line")
-                .bind(id)
-                .fetch_all(&self.read)
-                .await
-                .map_err(to("read an incident's log"))?;
+        let events: Vec<EventRow> =
+            fetch_all!(self.db(), sqlx::query_as(select_events!("WHERE ie.incident = $1 ORDER BY e.placed_at, e.id")).bind(id))
+                .map_err(to("read an incident's events"))?;
+        let log: Vec<(i64, String, String, Option<String>, Option<String>)> = fetch_all!(
+            self.db(),
+            sqlx::query_as("SELECT at, who, what, event, note FROM incident_log WHERE incident = $1 ORDER BY line").bind(id)
+        )
+        .map_err(to("read an incident's log"))?;
         let entry =
             |(at, by, what, event, note)| Ok(LogEntry { at: time(at), by, what: from_word("log action", what)?, event, note });
         Ok(Some(IncidentDetail {
@@ -422,8 +421,10 @@ impl Store {
 
     /// Incidents, the one that began last first.
     pub async fn incidents(&self, filter: &IncidentFilter, limit: u32) -> Result<Vec<Incident>, StoreError> {
-        let rows: Vec<IncidentRow> = sqlx::query_as(
-            "SELECT * FROM incidents i
+        let rows: Vec<IncidentRow> = fetch_all!(
+            self.db(),
+            sqlx::query_as(
+                "SELECT * FROM incidents i
              WHERE ($1 IS NULL OR (i.state = 'closed') = $1)
                AND ($2 IS NULL OR EXISTS (
                     SELECT 1 FROM incident_events ie JOIN events e ON e.id = ie.event
@@ -434,17 +435,16 @@ impl Store {
                AND ($5 IS NULL OR i.began_at >= $5) AND ($6 IS NULL OR i.began_at < $6)
                AND ($7 IS NULL OR i.id < $7)
              ORDER BY i.id DESC LIMIT $8",
+            )
+            .bind(filter.closed)
+            .bind(&filter.kind)
+            .bind(&filter.camera)
+            .bind(&filter.edge)
+            .bind(millis(filter.from))
+            .bind(millis(filter.to))
+            .bind(&filter.before)
+            .bind(i64::from(limit))
         )
-        .bind(filter.closed)
-        .bind(&filter.kind)
-        .bind(&filter.camera)
-        .bind(&filter.edge)
-        .bind(millis(filter.from))
-        .bind(millis(filter.to))
-        .bind(&filter.before)
-        .bind(i64::from(limit))
-        .fetch_all(&self.read)
-        .await
         .map_err(to("list incidents"))?;
         let mut incidents = Vec::with_capacity(rows.len());
         for row in rows {
@@ -455,41 +455,37 @@ impl Store {
 
     /// How many incidents are not closed.
     pub async fn open_incidents(&self) -> Result<i64, StoreError> {
-        sqlx::query_scalar("SELECT COUNT(*) FROM incidents WHERE state <> 'closed'")
-            .fetch_one(&self.read)
-            .await
+        fetch_one!(self.db(), sqlx::query_scalar("SELECT COUNT(*) FROM incidents WHERE state <> 'closed'"))
             .map_err(to("count open incidents"))
     }
 
     /// An event.
     pub async fn event(&self, id: &str) -> Result<Option<Event>, StoreError> {
-        let row: Option<EventRow> = sqlx::query_as(select_events!("WHERE e.id = $1"))
-            .bind(id)
-            .fetch_optional(&self.read)
-            .await
+        let row: Option<EventRow> = fetch_optional!(self.db(), sqlx::query_as(select_events!("WHERE e.id = $1")).bind(id))
             .map_err(to("read an event"))?;
         row.map(EventRow::into_event).transpose()
     }
 
     /// Events, the one that began last first.
     pub async fn events(&self, filter: &EventFilter, limit: u32) -> Result<Vec<Event>, StoreError> {
-        let rows: Vec<EventRow> = sqlx::query_as(select_events!(
-            "WHERE ($1 IS NULL OR e.kind = $1 OR e.kind LIKE $1 || '.%')
+        let rows: Vec<EventRow> = fetch_all!(
+            self.db(),
+            sqlx::query_as(select_events!(
+                "WHERE ($1 IS NULL OR e.kind = $1 OR e.kind LIKE $1 || '.%')
                AND ($2 IS NULL OR e.camera = $2) AND ($3 IS NULL OR e.edge = $3)
                AND ($4 IS NULL OR e.placed_at >= $4) AND ($5 IS NULL OR e.placed_at < $5)
                AND ($6 IS NULL OR e.placed_at < $6 OR (e.placed_at = $6 AND e.id < $7))
              ORDER BY e.placed_at DESC, e.id DESC LIMIT $8"
-        ))
-        .bind(&filter.kind)
-        .bind(&filter.camera)
-        .bind(&filter.edge)
-        .bind(millis(filter.from))
-        .bind(millis(filter.to))
-        .bind(filter.before.as_ref().map(|(at, _)| at.as_unix_millis()))
-        .bind(filter.before.as_ref().map(|(_, id)| id.as_str()))
-        .bind(i64::from(limit))
-        .fetch_all(&self.read)
-        .await
+            ))
+            .bind(&filter.kind)
+            .bind(&filter.camera)
+            .bind(&filter.edge)
+            .bind(millis(filter.from))
+            .bind(millis(filter.to))
+            .bind(filter.before.as_ref().map(|(at, _)| at.as_unix_millis()))
+            .bind(filter.before.as_ref().map(|(_, id)| id.as_str()))
+            .bind(i64::from(limit))
+        )
         .map_err(to("list events"))?;
         rows.into_iter().map(EventRow::into_event).collect()
     }
@@ -500,90 +496,84 @@ impl Store {
         after: &(i64, String, String),
         limit: u32,
     ) -> Result<Vec<(i64, String, String, String)>, StoreError> {
-        sqlx::query_as(
-            "SELECT arrived_at, source, id, data FROM event_messages
+        fetch_all!(
+            self.db(),
+            sqlx::query_as(
+                "SELECT arrived_at, source, id, data FROM event_messages
              WHERE arrived_at > $1 OR (arrived_at = $1 AND (source > $2 OR (source = $2 AND id > $3)))
              ORDER BY arrived_at, source, id LIMIT $4",
+            )
+            .bind(after.0)
+            .bind(&after.1)
+            .bind(&after.2)
+            .bind(i64::from(limit))
         )
-        .bind(after.0)
-        .bind(&after.1)
-        .bind(&after.2)
-        .bind(i64::from(limit))
-        .fetch_all(&self.read)
-        .await
         .map_err(to("list messages about events"))
     }
 
     /// Where the picture of an event lies, from the state folder.
     pub async fn evidence_path(&self, event: &str) -> Result<Option<String>, StoreError> {
-        sqlx::query_scalar(
+        fetch_optional!(self.db(), sqlx::query_scalar(
             "SELECT v.path FROM evidence v JOIN events e ON e.id = v.event AND e.edge = v.edge WHERE v.event = $1 AND v.path <> ''",
         )
-        .bind(event)
-        .fetch_optional(&self.read)
-        .await
+        .bind(event))
         .map_err(to("look up a picture"))
     }
 
     /// All cameras, by gateway and id; without their pictures.
     pub async fn cameras(&self) -> Result<Vec<Camera>, StoreError> {
-        let rows: Vec<CameraRow> = sqlx::query_as(select_cameras!("ORDER BY c.edge, c.camera"))
-            .fetch_all(&self.read)
-            .await
-            .map_err(to("list cameras"))?;
+        let rows: Vec<CameraRow> =
+            fetch_all!(self.db(), sqlx::query_as(select_cameras!("ORDER BY c.edge, c.camera"))).map_err(to("list cameras"))?;
         rows.into_iter().map(CameraRow::into_camera).collect()
     }
 
     /// A camera; without its picture.
     pub async fn camera(&self, edge: &str, camera: &str) -> Result<Option<Camera>, StoreError> {
-        let row: Option<CameraRow> = sqlx::query_as(select_cameras!("WHERE c.edge = $1 AND c.camera = $2"))
-            .bind(edge)
-            .bind(camera)
-            .fetch_optional(&self.read)
-            .await
-            .map_err(to("read a camera"))?;
+        let row: Option<CameraRow> = fetch_optional!(
+            self.db(),
+            sqlx::query_as(select_cameras!("WHERE c.edge = $1 AND c.camera = $2")).bind(edge).bind(camera)
+        )
+        .map_err(to("read a camera"))?;
         row.map(CameraRow::into_camera).transpose()
     }
 
     /// All gateways, by name.
     pub async fn edges(&self) -> Result<Vec<Edge>, StoreError> {
-        let rows: Vec<(String, i64, String)> = sqlx::query_as("SELECT edge, said_at, status FROM edges ORDER BY edge")
-            .fetch_all(&self.read)
-            .await
-            .map_err(to("list gateways"))?;
+        let rows: Vec<(String, i64, String)> =
+            fetch_all!(self.db(), sqlx::query_as("SELECT edge, said_at, status FROM edges ORDER BY edge"))
+                .map_err(to("list gateways"))?;
         rows.into_iter().map(edge_view).collect()
     }
 
     /// A gateway.
     pub async fn edge(&self, edge: &str) -> Result<Option<Edge>, StoreError> {
-        let row: Option<(String, i64, String)> = sqlx::query_as("SELECT edge, said_at, status FROM edges WHERE edge = $1")
-            .bind(edge)
-            .fetch_optional(&self.read)
-            .await
-            .map_err(to("read a gateway"))?;
+        let row: Option<(String, i64, String)> =
+            fetch_optional!(self.db(), sqlx::query_as("SELECT edge, said_at, status FROM edges WHERE edge = $1").bind(edge))
+                .map_err(to("read a gateway"))?;
         row.map(edge_view).transpose()
     }
 
     /// Measurements, the one that began last first, each with its row's number.
     pub async fn measurements(&self, filter: &MeasurementFilter, limit: u32) -> Result<Vec<(i64, Measurement)>, StoreError> {
         type Row = (i64, String, String, String, i64, i64, String);
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT line, edge, camera, zone, from_at, to_at, figures FROM measurements
+        let rows: Vec<Row> = fetch_all!(
+            self.db(),
+            sqlx::query_as(
+                "SELECT line, edge, camera, zone, from_at, to_at, figures FROM measurements
              WHERE ($1 IS NULL OR camera = $1) AND ($2 IS NULL OR edge = $2) AND ($3 IS NULL OR zone = $3)
                AND ($4 IS NULL OR from_at >= $4) AND ($5 IS NULL OR from_at < $5)
                AND ($6 IS NULL OR from_at < $6 OR (from_at = $6 AND line < $7))
              ORDER BY from_at DESC, line DESC LIMIT $8",
+            )
+            .bind(&filter.camera)
+            .bind(&filter.edge)
+            .bind(&filter.zone)
+            .bind(millis(filter.from))
+            .bind(millis(filter.to))
+            .bind(filter.before.map(|(from, _)| from))
+            .bind(filter.before.map(|(_, row)| row))
+            .bind(i64::from(limit))
         )
-        .bind(&filter.camera)
-        .bind(&filter.edge)
-        .bind(&filter.zone)
-        .bind(millis(filter.from))
-        .bind(millis(filter.to))
-        .bind(filter.before.map(|(from, _)| from))
-        .bind(filter.before.map(|(_, row)| row))
-        .bind(i64::from(limit))
-        .fetch_all(&self.read)
-        .await
         .map_err(to("list measurements"))?;
         let view = |(row, edge, camera, zone, from, to, figures): Row| {
             let figures = from_json("measurement", &figures)?;

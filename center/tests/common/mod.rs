@@ -1,6 +1,8 @@
 //! A real centre, its real broker, a gateway that speaks MQTT, and a client that asks over HTTP. Every port is free, every folder new.
 #![allow(dead_code, clippy::unwrap_used, reason = "each test binary uses a part of this, and a test that cannot go on panics")]
 
+pub mod stores;
+
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -76,8 +78,9 @@ impl Center {
     pub fn new(extra: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let text = format!(
-            "[http]\nlisten = \"127.0.0.1:0\"\n[state]\nfolder = \"state\"\n{}\n[broker]\nlisten = \"127.0.0.1:0\"\n{}",
+            "[http]\nlisten = \"127.0.0.1:0\"\n[state]\nfolder = \"state\"\n{}\n{}[broker]\nlisten = \"127.0.0.1:0\"\n{}",
             extra.split_once("---").map_or("", |(state, _)| state),
+            stores::section(),
             extra.split_once("---").map_or(extra, |(_, rest)| rest)
         );
         fs::write(folder.path().join("center.toml"), text).unwrap();
