@@ -38,8 +38,8 @@ class Model:
         self.name = self.session.get_inputs()[0].name
         self.grid, self.seconds, self.pictures = anchor_grid(self.width, self.height), 0.0, 0
 
-    def run(self, picture):
-        """The raw output for one picture, and the factors from input pixels back to its own."""
+    def feed(self, picture):
+        """The input for one picture [1, 3, h, w], and the factors from input pixels back to its own."""
         h, w = picture.shape[:2]
         if self.stretch:
             x, back = cv2.resize(picture, (self.width, self.height)), (w / self.width, h / self.height)
@@ -49,7 +49,11 @@ class Model:
             x = np.full((self.height, self.width, 3), 114, np.uint8)
             x[: small.shape[0], : small.shape[1]] = small
             back = (1 / f, 1 / f)
-        x = np.ascontiguousarray(x.transpose(2, 0, 1)[None].astype(np.float32))
+        return np.ascontiguousarray(x.transpose(2, 0, 1)[None].astype(np.float32)), back
+
+    def run(self, picture):
+        """The raw output for one picture, and the factors from input pixels back to its own."""
+        x, back = self.feed(picture)
         began = time.perf_counter()
         out = self.session.run(None, {self.name: x})[0]
         self.seconds, self.pictures = self.seconds + time.perf_counter() - began, self.pictures + 1
@@ -123,9 +127,9 @@ def clip_frames(path, every_s=1.0, limit=60):
         index += 1
 
 
-def sim_rows():
+def sim_rows(name="sim-held"):
     """Frames of simulated streets whose seeds nobody trained on; none where they were not drawn."""
-    folder = work_root() / "sim-held"
+    folder = work_root() / name
     return list(sim.truths(folder)) if folder.exists() else []
 
 
@@ -133,6 +137,7 @@ def vehicle_sets():
     bridge = manifest("bridge", split=("held", "held-shared-view"))
     return {
         "bridges, views never trained on": [r for r in bridge if r["split"] == "held"],
+        "bridges, views never trained on, labels completed by eye": manifest("bridge-completed", split=("held",)),
         "bridges, the 31 of `valid`": [r for r in bridge if "/valid/" in r["path"]],
         "bridges, of these in unseen views": [r for r in bridge if "/valid/" in r["path"] and r["split"] == "held"],
         "street photos, `valid`": manifest("highway", split=("held",)),
@@ -169,21 +174,22 @@ def vehicles(args):
                 if args.draw:
                     for r, p, f in zip(rows[:12], pictures, found):
                         cv2.imwrite(str(Path(args.draw) / f"{Path(r['path']).stem}.jpg"), draw(p, f, [ours.entry["threshold"][c] for c in VEHICLES]))
-    simulated_vehicles(ours)
+    for folder in ("sim-held", "sim-traffic-held"):
+        simulated_vehicles(ours, folder)
     for name, model in models.items():
         print(f"{name}: {model.milliseconds():.1f} ms a picture, one thread")
 
 
-def simulated_vehicles(model):
+def simulated_vehicles(model, folder):
     """The same figures on simulated streets; far and hidden road users count neither way."""
-    rows = sim_rows()
+    rows = sim_rows(folder)
     if not rows:
         return
     found = [model.detect(cv2.imread(r["image"])) for r in rows]
     truth, doubt = zip(*(sim.vehicle_boxes(r) for r in rows))
     doubt = [d[:, 1:] for d in doubt]
     ap, n = average_precision([any_vehicle(f) for f in found], [t[t[:, 0] >= 1, 1:] for t in truth], ignored=doubt)
-    line = f"\nsimulated streets never trained on: {len(rows)} frames\n  {'ours':26} any vehicle {ap:.3f} ({n})"
+    line = f"\nsimulated streets never trained on, {folder}: {len(rows)} frames\n  {'ours':26} any vehicle {ap:.3f} ({n})"
     for c, label in enumerate(VEHICLES):
         ap, n = average_precision([f[f[:, 0] == c][:, 1:] for f in found], [t[t[:, 0] == c, 1:] for t in truth], ignored=doubt)
         line += f"  {label} {ap:.3f} ({n})"

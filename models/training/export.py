@@ -13,13 +13,16 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+from torch.nn import functional as F
 
 from common import FIRE, MODELS, VEHICLES, work_root
-from nets import Detector, WaterNet
+from nets import Detector, WaterNet, activate
 
 
 def build(model):
     """An untrained network of a model and its input size (w, h)."""
+    if model == "vehicles-relu":
+        return activate(Detector(len(VEHICLES)), F.relu), (640, 384)
     if model == "vehicles":
         return Detector(len(VEHICLES)), (640, 384)
     if model == "fire":
@@ -60,7 +63,7 @@ def enter_hash(registry, model, digest):
 
 def main():
     args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    args.add_argument("model", choices=("vehicles", "fire", "water"))
+    args.add_argument("model", choices=("vehicles", "vehicles-relu", "fire", "water"))
     args.add_argument("--checkpoint", type=Path)
     args.add_argument("--out", type=Path, help="write here and leave the registry alone")
     args = args.parse_args()

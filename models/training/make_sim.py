@@ -2,7 +2,7 @@
 
     python make_sim.py MATPHO_SIM_BINARY
 
-Writes $MATPHO_WORK/sim (seeds from 1) and $MATPHO_WORK/sim-held (seeds from 9001).
+Writes below $MATPHO_WORK: sim and sim-traffic (seeds from 1), sim-held and sim-traffic-held (seeds from 9001).
 """
 
 import subprocess
@@ -28,14 +28,23 @@ JOBS = (
 )
 
 
+# Traffic alone, with more buses and lorries than a street has: what the vehicle model sees too few of elsewhere.
+TRAFFIC = (
+    ("calm", 12, 4, 20, 12, 48),
+    ("jam", 14, 5, 30, 15, 60),
+    ("mixed", 24, 6, 15, 12, 48),
+)
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    for folder, column, first in (("sim-held", 2, 9001), ("sim", 1, 1)):
+    held, train = (2, 9001), (1, 1)
+    for folder, jobs, (column, first) in (("sim-held", JOBS, held), ("sim-traffic-held", TRAFFIC, held), ("sim", JOBS, train), ("sim-traffic", TRAFFIC, train)):
         out = work_root() / folder
         if out.exists():
             sys.exit(f"{out} is there already: frames would be added to it; delete it first")
-        for number, job in enumerate(JOBS):
+        for number, job in enumerate(jobs):
             camera, start, every, seconds = job[0], job[3], job[4], job[5]
             for seed in range(first + 100 * number, first + 100 * number + job[column]):
                 command = [sys.argv[1], "frames", str(STREETS), "--camera", camera, "--vary", str(seed), "--from", str(start),

@@ -20,14 +20,15 @@ COCO_ROWS = (0, 1, 3, 2, 5, 7)
 
 
 class Conv(nn.Module):
-    """Convolution and SiLU; the normalisation is folded into the weights."""
+    """Convolution and SiLU (or ReLU: `activate`); the normalisation is folded into the weights."""
 
     def __init__(self, c_in, c_out, kernel=1, stride=1, groups=1):
         super().__init__()
         self.conv = nn.Conv2d(c_in, c_out, kernel, stride, (kernel - 1) // 2, groups=groups)
+        self.activation = F.silu
 
     def forward(self, x):
-        return F.silu(self.conv(x))
+        return self.activation(self.conv(x))
 
 
 class Separable(nn.Sequential):
@@ -157,12 +158,28 @@ class Detector(nn.Module):
         self.heads = nn.ModuleList(Head(c, classes) for c in (64, 128, 256))
         self.probabilities = False
 
+    def maps(self, x):
+        """The backbone's three maps and the three that the heads read."""
+        deep = self.backbone(x)
+        return deep, self.bottom_up(*self.top_down(*deep))
+
     def forward(self, x):
-        levels = self.bottom_up(*self.top_down(*self.backbone(x)))
+        return self.predict(self.maps(x)[1])
+
+    def predict(self, levels):
+        """The heads' rows of the three maps."""
         rows = [head(level) for head, level in zip(self.heads, levels)]
         if self.probabilities:
             rows = [torch.cat((r[:, :4], r[:, 4:].sigmoid()), 1) for r in rows]
         return torch.cat([r.flatten(2) for r in rows], 2).transpose(1, 2)
+
+
+def activate(net, activation):
+    """Gives every convolution of a net another activation; the weights stay, and have to learn it."""
+    for module in net.modules():
+        if isinstance(module, Conv):
+            module.activation = activation
+    return net
 
 
 class WaterNet(nn.Module):

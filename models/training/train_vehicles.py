@@ -4,21 +4,24 @@
 
 Bridges give the camera's view, the close-up street photos give motorcycles, shrunk into mosaics so that they are as small as they
 are from a pole. What the labels leave out is taken from a teacher's boxes (teacher.py): sure ones become targets, unsure ones
-teach nothing. `--sim` mixes in frames of the simulated city (`matpho-sim frames`), whose truth is exact.
+teach nothing. `--sim` mixes in frames of the simulated city (`matpho-sim frames`), whose truth is exact. `--imitate CHECKPOINT`
+teaches those weights to do with ReLU in place of SiLU, which an int8 form needs to be fast (quantize.py).
 """
 
 import argparse
 import json
+import os
 
 import cv2
 import numpy as np
 import torch
+from torch.nn import functional as F
 
 import augment
 import sim
 from boxes import echo_loss, iou_matrix, simota_loss
 from common import VEHICLES, data_root, manifest, published_weights, read_boxes, threads, work_root
-from nets import COCO_ROWS, EARLY, Detector, anchor_grid, start_from_published
+from nets import COCO_ROWS, EARLY, Detector, activate, anchor_grid, start_from_published
 from teacher import elsewhere
 from trainer import fit, forward
 
@@ -117,6 +120,20 @@ class Samples:
         return picture, boxes[boxes[:, 5] == 0, :5], boxes[boxes[:, 5] == 1, 1:5]
 
 
+def imitation(net, original, pictures):
+    """Logits of a net and of the original that it imitates, and how far their maps are apart."""
+    x = pictures.float().contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16, enabled=os.environ.get("MATPHO_BF16") == "1"):
+        deep, levels = net.maps(x)
+        out = net.predict(levels)
+        with torch.no_grad():
+            deep_there, levels_there = original.maps(x)
+            heard = original.predict(levels_there)
+    pairs = zip((*deep, *levels), (*deep_there, *levels_there))
+    apart = sum(F.mse_loss(a.float(), b.float()) / b.float().square().mean() for a, b in pairs)
+    return out.float(), heard.float(), apart
+
+
 def collate(samples):
     pictures = torch.from_numpy(np.stack([s[0] for s in samples]).transpose(0, 3, 1, 2))
     return pictures, [torch.from_numpy(np.ascontiguousarray(s[1])) for s in samples], [torch.from_numpy(np.ascontiguousarray(s[2])) for s in samples]
@@ -128,6 +145,7 @@ def main():
     args.add_argument("--lr", type=float, default=1.5e-4)
     args.add_argument("--sim", nargs="*", default=[], help="folders of simulated frames")
     args.add_argument("--start", help="checkpoint to start from instead of the published weights")
+    args.add_argument("--imitate", help="checkpoint to teach to a net with ReLU")
     args.add_argument("--name", default="vehicles")
     args = args.parse_args()
     torch.set_num_threads(threads())
@@ -145,8 +163,19 @@ def main():
             heard = forward(published, pictures[list(ECHO)])
         return simota_loss(out, grid, targets, ignore) + ECHO_WEIGHT * echo_loss(out[list(ECHO)], heard, first_class=1)
 
+    def loss_of_imitation(model, batch):
+        pictures, targets, ignore = batch
+        out, heard, apart = imitation(model, published, pictures)
+        return simota_loss(out, grid, targets, ignore) + echo_loss(out, heard) + 2 * apart
+
+    frozen = EARLY
+    if args.imitate:
+        published.load_state_dict(torch.load(args.imitate)["average"])
+        net.load_state_dict(published.state_dict())
+        activate(net, F.relu)
+        loss, frozen = loss_of_imitation, ()
     fit(net, Samples(args.sim), loss, collate=collate, steps=args.steps, batch=BATCH, lr=args.lr, head_lr=3 * args.lr,
-        heads=("heads",), frozen=EARLY, average=0.998, decay_from=0.7, checkpoint=work_root() / f"{args.name}.pt")
+        heads=("heads",), frozen=frozen, average=0.998, decay_from=0.7, checkpoint=work_root() / f"{args.name}.pt")
 
 
 if __name__ == "__main__":
