@@ -1,14 +1,15 @@
 """Fine-tunes YOLOX-nano for people and vehicles seen by city cameras.
 
-    python train_vehicles.py [--steps 900] [--sim FOLDER]
+    python train_vehicles.py
 
 Bridges give the camera's view, the close-up street photos give motorcycles, shrunk into mosaics so that they are as small as they
 are from a pole. What the labels leave out is taken from a teacher's boxes (teacher.py): sure ones become targets, unsure ones
-teach nothing. `--sim` mixes in frames of the simulated city (`matpho-sim frames`), whose truth is exact. `--imitate CHECKPOINT`
+teach nothing. Frames of the simulated city (make_sim.py) are mixed in, whose truth is exact. `--imitate CHECKPOINT`
 teaches those weights to do with ReLU in place of SiLU, which an int8 form needs to be fast (quantize.py).
 """
 
 import argparse
+import hashlib
 import json
 import os
 
@@ -33,6 +34,13 @@ SIM, MOSAIC, STREET, STREET_OR_ELSEWHERE = (0, 4), (1, 5), (2,), (6,)
 ECHO, ECHO_WEIGHT = (2, 6), 0.5
 
 
+def some_views(rows, share):
+    """The rows of a share of the views, the same for the same share: what fewer places would have taught (a learning curve)."""
+    views = sorted({r["group"] for r in rows}, key=lambda g: hashlib.sha256(g.encode()).digest())
+    kept = set(views[: max(1, round(share * len(views)))])
+    return [r for r in rows if r["group"] in kept]
+
+
 def with_teacher(boxes, taught, area):
     """Labels and what a teacher sees besides them: (targets [n, 5], regions that teach nothing [m, 5]). `area` of the picture."""
     ignore = []
@@ -51,11 +59,11 @@ def with_teacher(boxes, taught, area):
 
 
 class Samples:
-    def __init__(self, sim_folders):
+    def __init__(self, sim_folders, share=1.0):
         self.root = data_root()
         taught = json.loads((work_root() / "teacher.json").read_text(encoding="utf-8"))
         self.bridge, self.street, views = [], [], []
-        for row in manifest("bridge", "highway"):
+        for row in some_views(manifest("bridge"), share) + some_views(manifest("highway"), share):
             boxes = read_boxes(self.root / row["path"], row["width"], row["height"])
             item = (str(self.root / row["path"]), row["content"], *with_teacher(boxes, taught[row["path"]], row["width"] * row["height"]))
             (self.bridge if row["set"] == "bridge" else self.street).append(item)
@@ -141,14 +149,17 @@ def collate(samples):
 
 def main():
     args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    args.add_argument("--steps", type=int, default=4500)
+    args.add_argument("--steps", type=int, default=1900)
     args.add_argument("--lr", type=float, default=1.5e-4)
-    args.add_argument("--sim", nargs="*", default=[], help="folders of simulated frames")
+    args.add_argument("--sim", nargs="*", help="folders of simulated frames; sim and sim-traffic of make_sim.py where left out")
     args.add_argument("--start", help="checkpoint to start from instead of the published weights")
+    args.add_argument("--share", type=float, default=1.0, help="of the views to train on, for a learning curve")
     args.add_argument("--imitate", help="checkpoint to teach to a net with ReLU")
     args.add_argument("--name", default="vehicles")
     args = args.parse_args()
     torch.set_num_threads(threads())
+    if args.sim is None:
+        args.sim = [folder for folder in (work_root() / "sim", work_root() / "sim-traffic") if folder.exists()]
     net = start_from_published(Detector(len(VEHICLES)), published_weights(), COCO_ROWS)
     if args.start:
         net.load_state_dict(torch.load(args.start)["average"])
@@ -174,7 +185,7 @@ def main():
         net.load_state_dict(published.state_dict())
         activate(net, F.relu)
         loss, frozen = loss_of_imitation, ()
-    fit(net, Samples(args.sim), loss, collate=collate, steps=args.steps, batch=BATCH, lr=args.lr, head_lr=3 * args.lr,
+    fit(net, Samples(args.sim, args.share), loss, collate=collate, steps=args.steps, batch=BATCH, lr=args.lr, head_lr=3 * args.lr,
         heads=("heads",), frozen=frozen, average=0.998, decay_from=0.7, checkpoint=work_root() / f"{args.name}.pt")
 
 
