@@ -120,6 +120,8 @@ pub struct ExternalBroker {
     pub ca_file: Option<PathBuf>,
     /// The group of centres that share what gateways send.
     pub shared_group: Option<String>,
+    /// How long another one of it may be silent before it is taken over.
+    pub takeover: Duration,
     /// This centre's name at the broker.
     pub client_id: Option<String>,
     /// How long the broker keeps what comes while this centre is away.
@@ -258,7 +260,8 @@ fn retention(section: &Section<'_>) -> retention::Rules {
 }
 
 const MANAGED_KEYS: [&str; 5] = ["listen", "mosquitto", "tls_listen", "tls_certificate", "tls_key"];
-const EXTERNAL_KEYS: [&str; 7] = ["url", "username", "password_file", "ca_file", "shared_group", "client_id", "session_hours"];
+const EXTERNAL_KEYS: [&str; 8] =
+    ["url", "username", "password_file", "ca_file", "shared_group", "client_id", "takeover_s", "session_hours"];
 
 fn broker(section: &Section<'_>) -> Broker {
     let mode: String = section.or("mode", "managed".to_owned());
@@ -345,6 +348,7 @@ fn external(section: &Section<'_>) -> ExternalBroker {
         ca_file,
         shared_group: name("shared_group"),
         client_id: name("client_id"),
+        takeover: Duration::from_secs(section.within("takeover_s", 60, (5, 3_600))),
         session_expiry: Duration::from_secs(3_600 * section.within("session_hours", 14 * 24, (1, 60 * 24))),
     }
 }
@@ -494,6 +498,15 @@ mod tests {
         assert_eq!((broker.host.as_str(), broker.port, broker.tls), ("broker.example.vn", 8883, true));
         assert!(broker.shared_group.is_some() && broker.client_id.is_some());
         assert_eq!(broker.session_expiry, crate::broker::SESSION_EXPIRY);
+    }
+
+    #[test]
+    fn the_example_of_a_cluster_is_right() {
+        let text = include_str!("../../configs/cluster/center.toml");
+        let config = Config::parse(text, Path::new("/etc/matpho")).unwrap();
+        assert_ne!(config.state.files_folder, config.state.folder);
+        assert!(matches!(&config.store, Database::Postgres(_)), "{config:?}");
+        assert!(matches!(&config.broker, Broker::External(broker) if broker.shared_group.is_some()), "{config:?}");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! cannot be read is counted, kept for a look and acknowledged, and never stops what follows; while the store fails nothing is
 //! acknowledged, so the broker keeps it.
 
+pub mod heir;
 pub mod link;
 pub mod message;
 pub mod writer;

@@ -4,6 +4,7 @@
 //! |---|---|---|---|
 //! | broker | keeps our mosquitto running (managed mode) | its death | |
 //! | link | polls the broker's connection | the broker | |
+//! | heir | says that this centre lives, takes over from one of its group that is silent | the store, the broker | the queue of the writer |
 //! | writer | commits batches of 64, then acknowledges | queue of 512 from link | link waits; the broker sends no more than 128 unacknowledged; latest pictures are left out from half on |
 //! | live | sends what changed to listeners | the store's newest sequence number (newest wins) | a listener's queue of 64: it is dropped and resumes |
 //! | follow | learns what other centres on the same PostgreSQL changed | a notification, or 5 s | only the newest number counts |
@@ -34,6 +35,7 @@ use crate::{
     config::{Broker, Config},
     health::Status,
     ingest::{
+        heir::Heir,
         link::{self, Link},
         writer::Writer,
     },
@@ -123,7 +125,6 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
     let (queue_in, queue_out) = mpsc::channel(link::QUEUE_MAX);
     let writer = Writer {
         store: store.clone(),
-        acks: link.acks(),
         settings: config.incidents.clone(),
         pictures,
         live: live.clone(),
@@ -145,6 +146,18 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
     });
 
     let tasks = TaskTracker::new();
+    if let (Broker::External(external), Some(_)) = (&config.broker, &access.shared_group) {
+        let heir = Arc::new(Heir { store: store.clone(), access, silence: external.takeover });
+        heir.live().await?;
+        tasks.spawn({
+            let (heir, stop) = (heir.clone(), stop.clone());
+            async move { heir.keep_alive(stop).await }
+        });
+        tasks.spawn({
+            let (queue_in, stop) = (queue_in.clone(), stop.clone());
+            async move { heir.run(queue_in, stop).await }
+        });
+    }
     tasks.spawn(link.run(queue_in, stop.clone()));
     tasks.spawn(writer.run(queue_out, stop.clone()));
     tasks.spawn({

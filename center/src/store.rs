@@ -9,6 +9,7 @@
 
 pub mod accounts;
 pub mod backup;
+pub mod centers;
 pub mod changes;
 pub mod clips;
 mod db;

@@ -273,11 +273,14 @@ async fn two_centres_make_one_incident_of_one_fire() {
     let over = std::cell::Cell::new(false);
     let watches = async {
         let mut known: Vec<i64> = Vec::new();
-        while !over.get() {
+        loop {
+            let last = over.get();
             let (_, changes) = stores[0].changes_since(known.iter().copied().max().unwrap_or(0)).await.unwrap();
             known.extend(changes.unwrap().into_iter().map(|(sequence, _)| sequence));
+            if last {
+                return known;
+            }
         }
-        known
     };
     let both = async {
         tokio::join!(takes(0), takes(1));

@@ -104,6 +104,8 @@ pub(super) fn backup(config: &Config, to: &Path) -> Result<(), Trouble> {
                 if copy(&config.state.files_folder.join(&path), &to.join("files").join(&path))? { files += 1 } else { gone += 1 }
             }
         }
+        // Or closing the store would wait for it.
+        drop(whole);
         if let Broker::Managed(_) = config.broker {
             private_folder(&to.join("broker"))?;
             for name in ACCOUNTS {

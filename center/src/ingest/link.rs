@@ -35,7 +35,7 @@ pub const IN_FLIGHT_MAX: u16 = 128;
 pub const QUEUE_MAX: usize = 4 * IN_FLIGHT_MAX as usize;
 
 /// Requests to the connection (acknowledgements, commands): more than can be waiting at once.
-const REQUESTS_MAX: usize = 1_024;
+pub(super) const REQUESTS_MAX: usize = 1_024;
 
 /// Time between two attempts to connect: the first and the longest; a third of it is left to chance.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(15));
@@ -46,10 +46,29 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 pub struct Delivery {
     /// The message.
     pub publish: Publish,
+    acks: Acks,
     connection: u64,
 }
 
-/// Acknowledges deliveries.
+impl Delivery {
+    /// A message of the connection that `acks` acknowledges at present.
+    pub fn new(publish: Publish, acks: Acks) -> Self {
+        let connection = acks.connection.load(Ordering::Acquire);
+        Self { publish, acks, connection }
+    }
+
+    /// Tells the broker that the message is ours. One from an earlier connection is left alone: the broker repeats it, and packet numbers
+    /// mean something only in their connection.
+    pub async fn ack(&self) {
+        let current = self.connection == self.acks.connection.load(Ordering::Acquire);
+        if current && self.publish.qos != QoS::AtMostOnce {
+            // An error means that the connection's task is gone: we are stopping, and the broker will repeat it.
+            let _ = self.acks.client.ack(&self.publish).await;
+        }
+    }
+}
+
+/// The way back of one connection.
 #[derive(Clone)]
 pub struct Acks {
     client: AsyncClient,
@@ -57,14 +76,9 @@ pub struct Acks {
 }
 
 impl Acks {
-    /// Tells the broker that a message is ours. One from an earlier connection is left alone: the broker repeats it, and packet
-    /// numbers mean something only in their connection.
-    pub async fn ack(&self, delivery: &Delivery) {
-        let current = delivery.connection == self.connection.load(Ordering::Acquire);
-        if current && delivery.publish.qos != QoS::AtMostOnce {
-            // An error means that the connection's task is gone: we are stopping, and the broker will repeat it.
-            let _ = self.client.ack(&delivery.publish).await;
-        }
+    /// Of a connection that is not made again when it breaks.
+    pub fn new(client: AsyncClient) -> Self {
+        Self { client, connection: Arc::default() }
     }
 }
 
@@ -83,24 +97,7 @@ impl Link {
     /// Prepares a connection; nothing happens before [`Link::run`]. `subscribed` is called whenever the broker has taken our
     /// subscriptions.
     pub fn new(access: &Access, status: Arc<Status>, metrics: Arc<Metrics>, subscribed: Box<dyn Fn() + Send>) -> Self {
-        let mut options = MqttOptions::new(access.client_id.clone(), access.host.clone(), access.port);
-        let properties = ConnectProperties {
-            session_expiry_interval: Some(u32::try_from(access.session_expiry.as_secs()).unwrap_or(u32::MAX)),
-            receive_maximum: Some(IN_FLIGHT_MAX),
-            // What comes may be larger than what we say a message may be, by topic and properties.
-            max_packet_size: Some(PACKET_BYTES_MAX + 64 * 1024),
-            ..ConnectProperties::new()
-        };
-        options
-            .set_connect_properties(properties)
-            .set_clean_start(false)
-            .set_manual_acks(true)
-            .set_keep_alive(KEEP_ALIVE)
-            .set_transport(access.transport());
-        if let Some((user, password)) = &access.login {
-            options.set_credentials(user, password);
-        }
-        let (client, event_loop) = AsyncClient::new(options, REQUESTS_MAX);
+        let (client, event_loop) = AsyncClient::new(options(access), REQUESTS_MAX);
         let filters = filters(access.shared_group.as_deref());
         Self { event_loop, client, connection: Arc::default(), status, metrics, subscribed, filters }
     }
@@ -110,14 +107,10 @@ impl Link {
         self.client.clone()
     }
 
-    /// For acknowledging.
-    pub fn acks(&self) -> Acks {
-        Acks { client: self.client.clone(), connection: self.connection.clone() }
-    }
-
     /// Polls until told to stop.
     pub async fn run(mut self, queue: mpsc::Sender<Delivery>, stop: CancellationToken) {
         let mut backoff = BACKOFF.0;
+        let acks = Acks { client: self.client.clone(), connection: self.connection.clone() };
         // Deliveries that were read from a connection that is gone by now belong to none.
         let mut connection = None;
         loop {
@@ -155,7 +148,7 @@ impl Link {
                         self.metrics.pictures_dropped.one();
                         continue;
                     }
-                    let delivery = Delivery { publish, connection: connection.unwrap_or(0) };
+                    let delivery = Delivery { publish, acks: acks.clone(), connection: connection.unwrap_or(0) };
                     if queue.send(delivery).await.is_err() {
                         break;
                     }
@@ -187,8 +180,30 @@ impl Link {
     }
 }
 
+/// How we connect.
+pub(super) fn options(access: &Access) -> MqttOptions {
+    let mut options = MqttOptions::new(access.client_id.clone(), access.host.clone(), access.port);
+    let properties = ConnectProperties {
+        session_expiry_interval: Some(u32::try_from(access.session_expiry.as_secs()).unwrap_or(u32::MAX)),
+        receive_maximum: Some(IN_FLIGHT_MAX),
+        // What comes may be larger than what we say a message may be, by topic and properties.
+        max_packet_size: Some(PACKET_BYTES_MAX + 64 * 1024),
+        ..ConnectProperties::new()
+    };
+    options
+        .set_connect_properties(properties)
+        .set_clean_start(false)
+        .set_manual_acks(true)
+        .set_keep_alive(KEEP_ALIVE)
+        .set_transport(access.transport());
+    if let Some((user, password)) = &access.login {
+        options.set_credentials(user, password);
+    }
+    options
+}
+
 /// What we subscribe to. In a group each message goes to one of its centres, but for what is retained: that every centre gets itself.
-fn filters(group: Option<&str>) -> Vec<Filter> {
+pub(super) fn filters(group: Option<&str>) -> Vec<Filter> {
     let share = |path: String| match group {
         Some(group) => format!("$share/{group}/{path}"),
         None => path,

@@ -11,7 +11,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    link::{Acks, Delivery},
+    link::Delivery,
     message::{self, Message},
 };
 use crate::{
@@ -47,8 +47,6 @@ const COMPLAINTS_MAX: usize = 1_000;
 pub struct Writer {
     /// Where to.
     pub store: Store,
-    /// How to say that it is done.
-    pub acks: Acks,
     /// What becomes one incident.
     pub settings: rules::Settings,
     /// Where latest pictures go.
@@ -103,7 +101,7 @@ impl Writer {
                 return;
             }
             for item in &batch {
-                self.acks.ack(&item.delivery).await;
+                item.delivery.ack().await;
             }
         }
     }

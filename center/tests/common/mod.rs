@@ -83,7 +83,12 @@ impl Center {
             stores::section(),
             extra.split_once("---").map_or(extra, |(_, rest)| rest)
         );
-        fs::write(folder.path().join("center.toml"), text).unwrap();
+        Self::with(folder, &text)
+    }
+
+    /// One with a whole configuration, in a folder; it does not run yet.
+    pub fn with(folder: tempfile::TempDir, config: &str) -> Self {
+        fs::write(folder.path().join("center.toml"), config).unwrap();
         Self { folder, process: None }
     }
 
@@ -336,7 +341,11 @@ impl Gateway {
     }
 
     pub fn connect_as(center: &Center, user: &str, password: &str) -> Result<Self, String> {
-        let (host, port) = center.broker();
+        Self::connect_to(center.broker(), user, password)
+    }
+
+    /// At any broker.
+    pub fn connect_to((host, port): (String, u16), user: &str, password: &str) -> Result<Self, String> {
         let mut options = MqttOptions::new(user, host, port);
         options.set_credentials(user, password);
         options.set_max_packet_size(Some(1 << 20));

@@ -36,6 +36,14 @@ pub fn on(kind: Kind, test: impl FnOnce()) {
     test();
 }
 
+/// Does something on a kind of store, whatever the test is on.
+pub fn with<T>(kind: Kind, work: impl FnOnce() -> T) -> T {
+    let before = KIND.replace(kind);
+    let done = work();
+    KIND.set(before);
+    done
+}
+
 /// Runs an asynchronous test.
 pub fn block_on(test: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);

@@ -1,0 +1,137 @@
+//! Takes over from a centre that is gone.
+//!
+//! In a group the broker gives each message to one centre, also to one that is away: what it gave waits for that centre's return, and goes
+//! with its session in the end. So each centre says in the store that it lives. Who is silent for long is taken over by another: it connects
+//! under the name of the silent one, ends its subscriptions, and writes and acknowledges what the broker held for it. Should the silent one
+//! come back meanwhile, it takes its name back (the broker then drops the heir's connection), subscribes anew, and nothing is lost: what was
+//! not acknowledged is sent again.
+
+use std::time::Duration;
+
+use rumqttc::{
+    Outgoing,
+    v5::{
+        AsyncClient, Event,
+        mqttbytes::{QoS, v5::Packet},
+    },
+};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::link::{self, Acks, Delivery};
+use crate::{
+    broker::Access,
+    store::{Store, StoreError},
+};
+
+/// So long after the last message that the broker held it holds no more.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// How long a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A centre that looks after the others of its group.
+pub struct Heir {
+    /// Where centres say that they live.
+    pub store: Store,
+    /// How this one gets at the broker.
+    pub access: Access,
+    /// How long another one may be silent.
+    pub silence: Duration,
+}
+
+impl Heir {
+    /// Says that this centre lives; to be done before it connects to the broker.
+    pub async fn live(&self) -> Result<(), StoreError> {
+        let mut tx = self.store.begin().await?;
+        tx.center_lives(&self.access.client_id, crate::clock::now()).await?;
+        tx.commit().await
+    }
+
+    /// Goes on saying so, until told to stop.
+    pub async fn keep_alive(&self, stop: CancellationToken) {
+        loop {
+            if let Err(error) = self.live().await {
+                tracing::warn!(error = crate::chain(&error), "the other centres cannot be told that this one lives");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = sleep(self.silence / 5) => {}
+            }
+        }
+    }
+
+    /// Takes over from silent centres, one after the other, until told to stop.
+    pub async fn run(&self, queue: mpsc::Sender<Delivery>, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = sleep(self.silence / 5) => {}
+            }
+            let outcome = tokio::select! {
+                () = stop.cancelled() => return,
+                outcome = self.take_over_one(&queue) => outcome,
+            };
+            if let Err(error) = outcome {
+                tracing::warn!(error, "a centre that is silent could not be taken over; tried again");
+            }
+        }
+    }
+
+    async fn take_over_one(&self, queue: &mpsc::Sender<Delivery>) -> Result<(), String> {
+        let failed = |error: StoreError| crate::chain(&error);
+        let me = &self.access.client_id;
+        let mut tx = self.store.begin().await.map_err(failed)?;
+        let silent = tx.inherit(me, self.silence, crate::clock::now()).await.map_err(failed)?;
+        tx.commit().await.map_err(failed)?;
+        let Some(silent) = silent else { return Ok(()) };
+        tracing::warn!(center = silent, "a centre of this group is silent; what the broker holds for it is taken over");
+        let messages = self.drain(&silent, queue).await?;
+        let mut tx = self.store.begin().await.map_err(failed)?;
+        tx.forget_center(&silent, me).await.map_err(failed)?;
+        tx.commit().await.map_err(failed)?;
+        tracing::info!(center = silent, messages, "nothing is left at the broker for the centre that was silent");
+        Ok(())
+    }
+
+    /// Fetches what the broker holds under a name. Returns how many messages that were.
+    async fn drain(&self, name: &str, queue: &mpsc::Sender<Delivery>) -> Result<u64, String> {
+        let access = Access { client_id: name.to_owned(), ..self.access.clone() };
+        let (client, mut event_loop) = AsyncClient::new(link::options(&access), link::REQUESTS_MAX);
+        let acks = Acks::new(client.clone());
+        let (mut came, mut acknowledged, mut connected, mut last) = (0, 0, false, Instant::now());
+        loop {
+            match timeout(QUIET, event_loop.poll()).await {
+                Ok(Ok(Event::Incoming(Packet::ConnAck(connack)))) => {
+                    if !connack.session_present {
+                        return Ok(0);
+                    }
+                    (connected, last) = (true, Instant::now());
+                    for filter in link::filters(access.shared_group.as_deref()) {
+                        client.try_unsubscribe(filter.path).map_err(|error| error.to_string())?;
+                    }
+                }
+                Ok(Ok(Event::Incoming(Packet::Publish(publish)))) if publish.qos != QoS::AtMostOnce => {
+                    (came, last) = (came + 1, Instant::now());
+                    // More than the queue holds is never on its way: the broker waits for acknowledgements.
+                    queue.send(Delivery::new(publish, acks.clone())).await.map_err(|_| "this centre stops".to_owned())?;
+                }
+                Ok(Ok(Event::Outgoing(Outgoing::PubAck(_)))) => acknowledged += 1,
+                Ok(Ok(_)) | Err(_) => {}
+                // Also when the silent one is back and took its name.
+                Ok(Err(error)) => return Err(crate::chain(&error)),
+            }
+            if !connected && last.elapsed() > CONNECT_TIMEOUT {
+                return Err("the broker does not answer".into());
+            }
+            if connected && came == acknowledged && last.elapsed() > QUIET {
+                let _ = client.try_disconnect();
+                let _ = timeout(Duration::from_millis(200), async { while event_loop.poll().await.is_ok() {} }).await;
+                return Ok(came);
+            }
+        }
+    }
+}

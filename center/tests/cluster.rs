@@ -1,0 +1,225 @@
+//! Several centres on one PostgreSQL, and a store that goes away.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod common;
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use common::{Center, Gateway, Listener, Message, signal, stores::Cluster, wait_for};
+
+/// Events that a centre has taken.
+const EVENTS: &str = "matpho_center_messages_total{kind=\"event\"}";
+
+/// A mosquitto that is nobody's own.
+struct Broker {
+    _folder: tempfile::TempDir,
+    process: Child,
+    port: u16,
+}
+
+impl Broker {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let conf = folder.path().join("mosquitto.conf");
+        let text = format!(
+            "listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages 256\nset_tcp_nodelay true\n"
+        );
+        fs::write(&conf, text).unwrap();
+        let program = if Path::new("/usr/sbin/mosquitto").exists() { "/usr/sbin/mosquitto" } else { "mosquitto" };
+        let process = Command::new(program).arg("-c").arg(&conf).stderr(Stdio::null()).spawn().unwrap();
+        let broker = Self { _folder: folder, process, port };
+        wait_for("the broker", || Gateway::connect_to(broker.address(), "nobody", "at-all").map(drop));
+        broker
+    }
+
+    fn address(&self) -> (String, u16) {
+        ("127.0.0.1".into(), self.port)
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        signal(self.process.id(), "-KILL");
+        let _ = self.process.wait();
+    }
+}
+
+/// Centres of one group, on one database and one folder of files. They do not run yet.
+struct Province {
+    broker: Broker,
+    _files: tempfile::TempDir,
+    centers: Vec<Center>,
+}
+
+impl Province {
+    fn new(count: usize) -> Self {
+        let (broker, files, store) = (Broker::start(), tempfile::tempdir().unwrap(), Cluster::shared().new_database());
+        let config = format!(
+            "[http]\nlisten = \"127.0.0.1:0\"\n[state]\nfolder = \"state\"\nfiles_folder = \"{}\"\n{store}[broker]\nmode = \"external\"\n\
+             url = \"mqtt://127.0.0.1:{}\"\nshared_group = \"matpho-center\"\ntakeover_s = 5\n",
+            files.path().display(),
+            broker.port
+        );
+        let centers = (0..count).map(|_| Center::with(tempfile::tempdir().unwrap(), &config)).collect();
+        Self { broker, _files: files, centers }
+    }
+
+    fn gateway(&self) -> Gateway {
+        Gateway::connect_to(self.broker.address(), "tdm.gw-01", "gateway-password-01").unwrap()
+    }
+}
+
+/// Two events of one fire, one after the other: the broker gives them to two centres at once.
+fn fire(gateway: &mut Gateway, number: u32) {
+    for (name, seed) in [("event_began", 2 * number), ("event_began", 2 * number + 1)] {
+        gateway.publish("events", &Message::event(name, seed).at_camera(&format!("c{number}")).text());
+    }
+}
+
+#[test]
+fn centres_share_what_comes_and_one_that_is_killed_loses_and_doubles_nothing() {
+    let mut province = Province::new(2);
+    let (count, killed_at, back_at) = (90, 30, 60);
+    province.centers.iter_mut().for_each(Center::start);
+    let mut gateway = province.gateway();
+    for number in 0..count {
+        fire(&mut gateway, number);
+        if number == killed_at {
+            wait_for("both to have their share", || {
+                let shares = province.centers.iter().map(|center| center.metric(EVENTS)).collect::<Vec<_>>();
+                if shares.iter().all(|share| *share > 0.0) { Ok(()) } else { Err(format!("{shares:?}")) }
+            });
+            province.centers[0].kill();
+        }
+        if number == back_at {
+            province.centers[0].start();
+        }
+    }
+    for center in &province.centers {
+        center.wait_events(2 * count as usize);
+        // As if one had run: each fire is one incident of both its events.
+        let incidents = center.incidents("limit=200", count as usize);
+        assert!(incidents.iter().all(|incident| incident["event_count"] == 2), "{incidents:?}");
+    }
+}
+
+/// Whoever takes an event, every console hears of it, and each change once.
+#[test]
+fn a_console_hears_at_its_centre_what_another_one_took() {
+    let mut province = Province::new(2);
+    province.centers.iter_mut().for_each(Center::start);
+    let mut listeners: Vec<_> = province.centers.iter().map(|center| Listener::connect(center, None)).collect();
+    let mut gateway = province.gateway();
+    let count = 20;
+    for number in 0..count {
+        fire(&mut gateway, number);
+    }
+    for listener in &mut listeners {
+        let (mut whole, mut last) = (BTreeSet::new(), 0);
+        while whole.len() < count as usize {
+            let news = listener.until("incident", |_| true);
+            assert!(news.id.unwrap() > last, "number {:?} after {last}", news.id);
+            last = news.id.unwrap();
+            if news.data["event_count"] == 2 {
+                whole.insert(news.data["id"].as_str().unwrap().to_owned());
+            }
+        }
+    }
+    // What one person does at one centre is seen at the other.
+    let id = province.centers[0].incidents("limit=200", count as usize)[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(province.centers[0].post(&format!("/api/v1/incidents/{id}/acknowledge"), Some("{}")).0, 200);
+    let news = listeners[1].until("incident", |incident| incident["state"] == "acknowledged");
+    assert_eq!(news.data["id"], id.as_str());
+    assert_eq!(province.centers[1].post(&format!("/api/v1/incidents/{id}/acknowledge"), Some("{}")).0, 409);
+}
+
+/// A machine that burnt down: what the broker gave to its centre is fetched by another one.
+#[test]
+fn a_centre_that_never_comes_back_is_taken_over() {
+    let mut province = Province::new(2);
+    province.centers.iter_mut().for_each(Center::start);
+    let mut gateway = province.gateway();
+    province.centers[0].kill();
+    let count = 20;
+    for number in 0..count {
+        fire(&mut gateway, number);
+    }
+    let center = &province.centers[1];
+    center.wait_events(2 * count as usize);
+    center.incidents("limit=200", count as usize);
+    wait_for("the end of it", || {
+        let log = center.log();
+        if log.contains("nothing is left at the broker for the centre that was silent") { Ok(()) } else { Err(log) }
+    });
+    assert!(center.log().contains("is taken over"), "{}", center.log());
+    // The one that was given up comes back all the same.
+    province.centers[0].start();
+    fire(&mut gateway, count);
+    fire(&mut gateway, count + 1);
+    province.centers[1].wait_events(2 * count as usize + 4);
+    assert!(province.centers[0].metric(EVENTS) > 0.0, "it takes its share again");
+}
+
+#[test]
+fn a_store_that_goes_away_stops_nothing_for_good() {
+    let mut cluster = Cluster::started();
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!(
+        "[http]\nlisten = \"127.0.0.1:0\"\n[state]\nfolder = \"state\"\n{}[broker]\nlisten = \"127.0.0.1:0\"\n",
+        cluster.new_database()
+    );
+    let mut center = Center::with(folder, &config);
+    center.add_edge();
+    center.start();
+    let mut gateway = Gateway::connect(&center);
+    let count = 40;
+    for seed in 0..count {
+        if seed == count / 2 {
+            center.wait_events(count as usize / 2);
+            cluster.stop();
+        }
+        gateway.publish("events", &Message::event("event_began", seed).at_camera(&format!("c{seed}")).text());
+    }
+    wait_for("the centre to say so", || match center.get_open("/healthz")? {
+        (503, text) if text.contains("\"store\":\"failing\"") => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    assert_eq!(center.get("/api/v1/incidents").0, 500);
+    assert!(center.log().contains("they are not acknowledged and wait at the broker"), "{}", center.log());
+    cluster.start();
+    center.wait_events(count as usize);
+    center.incidents("limit=200", count as usize);
+    wait_for("the centre to be well", || match center.get_open("/healthz")? {
+        (200, _) => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+}
+
+/// Wrong addresses and passwords: told at the start, with what to do, and without the password.
+#[test]
+fn a_store_that_cannot_be_reached_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("password"), "hunter2-hunter2\n").unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let store = format!("[store]\nurl = \"postgres://matpho@127.0.0.1:{port}/matpho\"\n");
+    for (more, parts) in [
+        ("password_file = \"password\"\n", [format!("127.0.0.1:{port}/matpho"), "store.url".into()]),
+        ("password_file = \"none\"\n", ["failed to read the password file".into(), "none".into()]),
+        ("password_variable = \"MATPHO_NO_SUCH\"\n", ["MATPHO_NO_SUCH".into(), "is not set".into()]),
+    ] {
+        let config = folder.path().join("center.toml");
+        fs::write(&config, format!("[http]\nlisten = \"127.0.0.1:0\"\n[state]\nfolder = \"state\"\n{store}{more}")).unwrap();
+        let output = common::center(&["run", "--config", config.to_str().unwrap()], "");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(parts.iter().all(|part| said.contains(part.as_str())), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+}

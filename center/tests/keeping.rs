@@ -1,0 +1,188 @@
+//! What is let go, and what is backed up and restored, on both stores.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod common;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use common::{
+    Center, Gateway, Message, golden,
+    stores::{self, Kind},
+    wait_for,
+};
+
+on_both_stores!(
+    what_is_old_and_closed_goes,
+    a_backup_is_restored_into_either_store,
+    a_backup_that_is_damaged_or_has_no_room_is_refused,
+);
+
+const PICTURE: &str = "evidence/01a1fd1e-8c00-7707-8707-070707070707";
+
+/// A centre with two fires, one of which is closed and has a picture; it is stopped.
+fn with_history(retention: &str) -> Center {
+    let mut center = Center::started(retention);
+    let mut gateway = Gateway::connect(&center);
+    gateway.publish("status", &golden("edge_status"));
+    gateway.publish("cameras/cam-3/status", &golden("camera_status"));
+    gateway.publish("events", &Message::golden("event_began").now().text());
+    gateway.publish(PICTURE, &golden("evidence"));
+    gateway.publish("measurements", &golden("measurement_traffic"));
+    gateway.publish("events", "no JSON");
+    gateway.publish("events", &Message::event("event_began", 9).at_camera("c9").text());
+    center.command(&["user", "add", "lan", "--password-stdin"], "mật khẩu của Lan\n");
+    let closed = wait_for("the picture", || {
+        let incident = center.incidents("camera=cam-3", 1).remove(0);
+        if incident["evidence"].as_array().is_some_and(|all| all.len() == 1) { Ok(incident) } else { Err(incident.to_string()) }
+    });
+    center.incidents("", 2);
+    center.wait_metric("matpho_center_messages_total{kind=\"measurement\"}", 1.0);
+    let path = format!("/api/v1/incidents/{}/close", closed["id"].as_str().unwrap());
+    assert_eq!(center.post(&path, Some(r#"{"reason":"resolved"}"#)).0, 200);
+    assert_eq!(center.stop(), Some(0), "{}", center.log());
+    center
+}
+
+/// What `retain` prints: how many of what.
+fn retain(center: &Center, arguments: &[&str]) -> BTreeMap<String, u64> {
+    let text = center.command(&[&["retain"], arguments].concat(), "");
+    let row = |line: &str| {
+        let cells: Vec<_> = line.split('\t').collect();
+        (cells[0].to_owned(), cells[2].parse().unwrap())
+    };
+    text.lines().skip(1).map(row).collect()
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let mut all: Vec<_> = entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect();
+    all.sort();
+    all
+}
+
+/// Rows are made old, for the clock cannot be.
+fn what_is_old_and_closed_goes() {
+    let center = with_history("[retention]\nincidents_days = 31\nmessages_days = 31\n");
+    let nothing = retain(&center, &["--dry-run"]);
+    assert_eq!(nothing.values().sum::<u64>(), u64::from(old_measurement()), "{nothing:?}");
+    assert_eq!(files(&center.state().join("evidence")).len(), 1);
+    // A hundred days later, as far as the rows can tell.
+    let past = 100 * 86_400_000_i64;
+    for (table, column) in
+        [("incidents", "closed_at"), ("event_messages", "arrived_at"), ("evidence", "seen_at"), ("rejected", "arrived_at")]
+    {
+        sql(&center, &format!("UPDATE {table} SET {column} = {column} - {past}"));
+    }
+    let would = retain(&center, &["--dry-run"]);
+    let expected = [("incidents", 1), ("messages", 2), ("pictures", 1), ("clips", 0), ("rejected", 1)];
+    assert!(expected.iter().all(|(word, count)| would[*word] == *count), "{would:?}");
+    assert_eq!(retain(&center, &["--dry-run"]), would, "a dry run lets nothing go");
+    let gone = retain(&center, &[]);
+    // The closed incident takes its message and its picture with it.
+    let expected = [("incidents", 1), ("messages", 1), ("pictures", 0), ("rejected", 1)];
+    assert!(expected.iter().all(|(word, count)| gone[*word] == *count), "{gone:?}");
+    assert_eq!(files(&center.state().join("evidence")), Vec::<PathBuf>::new());
+    assert_eq!(retain(&center, &[]).values().sum::<u64>(), 0);
+    let mut center = center;
+    center.start();
+    let left = center.incidents("", 1).remove(0);
+    assert_eq!((&left["cameras"][0]["camera"], &left["state"]), (&"c9".into(), &"new".into()));
+    assert_eq!(center.event_count(), Ok(1));
+}
+
+/// Whether the golden measurement is older than measurements are kept, by the day that this runs.
+fn old_measurement() -> bool {
+    let from: matpho_scene::WallTime =
+        serde_json::from_value(Message::golden("measurement_traffic").0["data"]["from"].clone()).unwrap();
+    matpho_scene::WallTime::from(std::time::SystemTime::now()).since(from).as_secs() > 730 * 86_400
+}
+
+/// A statement on the stopped centre's database.
+fn sql(center: &Center, statement: &str) {
+    match stores::kind() {
+        Kind::Sqlite => {
+            let options = sqlx::sqlite::SqliteConnectOptions::new().filename(center.state().join("center.db"));
+            stores::block_on(async {
+                let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+                sqlx::query(sqlx::AssertSqlSafe(statement.to_owned())).execute(&pool).await.unwrap();
+                pool.close().await;
+            });
+        }
+        Kind::Postgres => {
+            let config = fs::read_to_string(center.config()).unwrap();
+            let database = config.split_once("postgres:///").unwrap().1.split('?').next().unwrap();
+            stores::Cluster::shared().try_sql(database, statement).unwrap();
+        }
+    }
+}
+
+/// The tables of a backup, rows in no order.
+fn tables(backup: &Path) -> BTreeMap<String, Vec<serde_json::Value>> {
+    let mut tables = BTreeMap::new();
+    for path in files(&backup.join("tables")) {
+        let text = fs::read_to_string(&path).unwrap();
+        let mut rows: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        // SQLite says 0 and 1 where PostgreSQL says false and true.
+        for value in rows.iter_mut().flat_map(|row| row.as_object_mut().unwrap().values_mut()) {
+            if let Some(yes) = value.as_bool() {
+                *value = i64::from(yes).into();
+            }
+        }
+        rows.sort_by_key(ToString::to_string);
+        tables.insert(path.file_name().unwrap().to_string_lossy().into_owned(), rows);
+    }
+    tables
+}
+
+fn a_backup_is_restored_into_either_store() {
+    let center = with_history("");
+    let (first, second) = (center.path().join("backup"), center.path().join("again"));
+    let said = center.command(&["backup", first.to_str().unwrap()], "");
+    assert!(said.contains("1 files"), "{said}");
+    let picture = files(&center.state().join("evidence")).remove(0);
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let mut other = stores::with(kind, || Center::new(""));
+        other.command(&["restore", first.to_str().unwrap()], "");
+        other.command(&["backup", second.to_str().unwrap()], "");
+        assert_eq!(tables(&first), tables(&second), "{kind:?}");
+        let copied = other.state().join(picture.strip_prefix(center.state()).unwrap());
+        assert_eq!(fs::read(copied).unwrap(), fs::read(&picture).unwrap());
+        fs::remove_dir_all(&second).unwrap();
+        // It works on: the gateway's account is good, what was taken is known, new rows have new numbers.
+        other.start();
+        let mut gateway = Gateway::connect(&other);
+        gateway.publish("events", &Message::event("event_began", 9).at_camera("c9").text());
+        gateway.publish("events", &Message::event("event_congestion", 10).text());
+        other.incidents("state=open", 2);
+        other.incidents("state=closed", 1);
+        other.wait_metric("matpho_center_duplicates_total", 1.0);
+        assert_eq!(other.command(&["user", "list"], ""), "lan\toperator\n");
+        other.stop();
+    }
+}
+
+fn a_backup_that_is_damaged_or_has_no_room_is_refused() {
+    let center = with_history("");
+    let backup = center.path().join("backup");
+    let path = backup.to_str().unwrap();
+    center.command(&["backup", path], "");
+    let refused = |center: &Center, arguments: &[&str], part: &str| {
+        let output = common::center(&[arguments, &["--config", &center.config()]].concat(), "");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && said.contains(part), "{arguments:?}: {said}");
+    };
+    refused(&center, &["backup", path], "a folder that does not exist yet");
+    refused(&center, &["restore", path], "the store is not empty");
+    let other = Center::new("");
+    let events = backup.join("tables/events.jsonl");
+    let text = fs::read_to_string(&events).unwrap();
+    fs::write(&events, text.replacen("cam-3", "cam-4", 1)).unwrap();
+    refused(&other, &["restore", path], "events.jsonl is damaged");
+    fs::write(&events, text).unwrap();
+    fs::remove_file(backup.join("backup.json")).unwrap();
+    refused(&other, &["restore", path], "is no whole backup");
+}
