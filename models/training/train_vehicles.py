@@ -186,7 +186,7 @@ def main():
         activate(net, F.relu)
         loss, frozen = loss_of_imitation, ()
     fit(net, Samples(args.sim, args.share), loss, collate=collate, steps=args.steps, batch=BATCH, lr=args.lr, head_lr=3 * args.lr,
-        heads=("heads",), frozen=frozen, average=0.998, decay_from=0.7, checkpoint=work_root() / f"{args.name}.pt")
+        heads=("heads",), frozen=frozen, average=0.995 if args.imitate else 0.998, decay_from=0.7, checkpoint=work_root() / f"{args.name}.pt")
 
 
 if __name__ == "__main__":
