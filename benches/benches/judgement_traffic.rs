@@ -53,6 +53,7 @@ fn main() -> Result<()> {
         }
     }
     figures(&runs);
+    classes(&runs);
     levels(&runs);
     incidents(&runs);
     congestion(&runs);
@@ -133,6 +134,19 @@ fn figures(runs: &[Run]) {
                 &format!("{:.2}", mean(&density)),
             ]);
         }
+    }
+}
+
+fn classes(runs: &[Run]) {
+    let table = Table::begin("Volume by class: crossed the line / counted", &["weather", "bicycle", "motorcycle", "car", "bus", "truck"]);
+    for weather in Weather::ALL {
+        use matpho_scene::Class::{Bicycle, Bus, Car, Motorcycle, Truck};
+        let sums = [Bicycle, Motorcycle, Car, Bus, Truck].map(|class| {
+            of(runs, weather).filter_map(|r| r.marks.by_class.get(&class)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))
+        });
+        let cells: Vec<String> = sums.iter().map(|(crossed, counted)| format!("{crossed} / {counted}")).collect();
+        let row: Vec<&str> = std::iter::once(weather.name()).chain(cells.iter().map(String::as_str)).collect();
+        table.row(&row);
     }
 }
 

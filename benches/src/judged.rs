@@ -55,14 +55,16 @@ pub struct Ask {
     pub params: Params,
     /// Whether zones know metres.
     pub calibrated: bool,
-    /// Whether vehicles are counted at a line, [`LINE_M`] ahead of the camera.
+    /// Whether vehicles are counted at a line, see [`line_m`].
     pub lines: bool,
     /// Whether the zones know their way.
     pub directions: bool,
 }
 
-/// Where vehicles are counted, metres ahead of the camera.
-pub const LINE_M: f32 = 20.0;
+/// Where vehicles are counted, metres ahead of the camera: where the whole carriageway has been in the picture for a while.
+pub fn line_m(watch: &Watch, direction: Direction) -> f32 {
+    watch.whole_from_m(direction).map_or(20.0, |m| (m + 7.0).max(20.0))
+}
 
 /// One picture with its truth and what was said about it.
 pub struct Moment<'a> {
@@ -103,17 +105,21 @@ impl Area {
 
     /// Whether the end of a road user that is nearer to the camera is on it: where its box touches the ground.
     pub fn holds(&self, object: &Object) -> bool {
-        let half_m = match object.class {
-            Class::Person => 0.25,
-            Class::Bicycle | Class::Motorcycle => 0.95,
-            Class::Car => 2.2,
-            Class::Truck => 3.5,
-            Class::Bus => 4.5,
-        };
-        let (x, y) = (f64::from(object.at_m[0]), f64::from(object.at_m[1] - half_m));
+        let (x, y) = (f64::from(object.at_m[0]), f64::from(object.at_m[1] - half_m(object.class)));
         let sides = self.corners.iter().zip(self.corners.iter().cycle().skip(1));
         let crossed = sides.filter(|(a, b)| (a.y_m > y) != (b.y_m > y) && x < a.x_m + (y - a.y_m) / (b.y_m - a.y_m) * (b.x_m - a.x_m));
         object.direction == Some(self.direction) && crossed.count() % 2 == 1
+    }
+}
+
+/// Half the length of a road user, on the mean: from its middle to the end that its box stands on.
+pub fn half_m(class: Class) -> f32 {
+    match class {
+        Class::Person => 0.25,
+        Class::Bicycle | Class::Motorcycle => 0.95,
+        Class::Car => 2.2,
+        Class::Truck => 3.5,
+        Class::Bus => 4.5,
     }
 }
 
@@ -140,7 +146,7 @@ pub fn plan(watch: &Watch, begins: Begins, ask: &Ask) -> Result<CameraPlan> {
         }
         if ask.lines {
             let point = |p: [f32; 2]| NormPoint::clamped(p[0], p[1]);
-            zone.counting_line = Some(watch.line(direction, LINE_M).map(point));
+            zone.counting_line = Some(watch.line(direction, line_m(watch, direction)).map(point));
         }
         zones.push(zone);
     }

@@ -12,7 +12,7 @@ use matpho_sim::{Class, Direction, Object};
 
 use crate::{
     detector::class,
-    judged::{LINE_M, Moment, zone_name},
+    judged::{Moment, half_m, line_m, zone_name},
 };
 
 /// A vehicle that was to be found is one that was there, to be seen, for this long.
@@ -82,6 +82,8 @@ pub struct Marks {
     pub crossed: u32,
     /// Vehicles counted.
     pub counted: u32,
+    /// By class: crossed, counted.
+    pub by_class: BTreeMap<matpho_scene::Class, (u32, u32)>,
     before: BTreeMap<u32, f32>,
     crossed_ids: BTreeSet<u32>,
     /// Vehicles that stood by themselves.
@@ -121,7 +123,7 @@ impl Marks {
             self.traffic(direction, moment);
         }
         for o in moment.truth.iter().filter(|o| o.direction.is_some()) {
-            self.line(o);
+            self.line(o, moment);
             let list = match o {
                 Object { stopped: true, .. } => &mut self.stopped,
                 Object { wrong_way: true, .. } => &mut self.wrong_way,
@@ -171,21 +173,26 @@ impl Marks {
         }
     }
 
-    fn line(&mut self, o: &Object) {
+    fn line(&mut self, o: &Object, moment: &Moment<'_>) {
         if o.class == Class::Person {
             return;
         }
-        let y = o.at_m[1];
+        let y = o.at_m[1] - half_m(o.class);
+        let Some(line) = o.direction.map(|direction| line_m(moment.watch, direction)) else { return };
         if let Some(before) = self.before.insert(o.id, y)
-            && (before > LINE_M) != (y > LINE_M)
+            && (before > line) != (y > line)
             && self.crossed_ids.insert(o.id)
         {
             self.crossed += 1;
+            self.by_class.entry(class(o.class)).or_default().0 += 1;
         }
     }
 
     fn measured(&mut self, zone: &str, from: f64, to: f64, said: &TrafficFigures, moment: &Moment<'_>) {
         self.counted += said.counts.values().sum::<u32>();
+        for (class, n) in &said.counts {
+            self.by_class.entry(*class).or_default().1 += n;
+        }
         let Some(direction) = DIRECTIONS.into_iter().find(|d| zone_name(*d) == zone) else { return };
         let Some(km_lanes) = moment.areas.iter().find(|a| a.direction == direction).map(|a| a.km_lanes) else { return };
         let over: Vec<Instant> = self.instants[&order(direction)].iter().filter(|i| i.t > from && i.t <= to).copied().collect();

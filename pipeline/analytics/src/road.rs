@@ -91,8 +91,9 @@ pub(crate) struct Mover {
     anchor: Step,
     /// How long it had stood there when last seen.
     stood: Duration,
-    /// Where it was first seen.
+    /// Where it was first seen, and whether the picture's edge cut it there: it came in from outside.
     origin: Step,
+    came_in: bool,
     /// Where it was last put into the flow field.
     marked: Step,
     /// Distance gone since first seen, in box lengths; jitter does not count.
@@ -126,6 +127,7 @@ impl Mover {
             anchor: step,
             stood: Duration::ZERO,
             origin: step,
+            came_in: is_cut(track.bbox),
             marked: step,
             gone_box_lengths: 0.0,
             arrived: false,
@@ -169,7 +171,7 @@ impl Mover {
         if gone > 0.5 && step.sure {
             self.gone_box_lengths += gone;
             let from = if self.arrived { self.marked } else { self.origin };
-            self.arrived |= self.gone_box_lengths >= ARRIVED_BOX_LENGTHS;
+            self.arrived |= self.came_in || self.gone_box_lengths >= ARRIVED_BOX_LENGTHS;
             if self.class.is_vehicle() && self.arrived {
                 flow.mark(self.id, from, step);
             }
@@ -243,6 +245,12 @@ impl Mover {
         let length = dx.hypot(dy);
         (length > 0.5 * here.length).then(|| (dx / length, dy / length))
     }
+}
+
+/// Whether the picture's edge cuts a box.
+fn is_cut(b: NormBox) -> bool {
+    const EDGE: f32 = 0.005;
+    b.x1() <= EDGE || b.y1() <= EDGE || b.x2() >= 1.0 - EDGE || b.y2() >= 1.0 - EDGE
 }
 
 /// Distance of two points of paths, in picture heights.

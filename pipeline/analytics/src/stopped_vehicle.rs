@@ -32,8 +32,8 @@ pub struct StoppedVehicleParams {
     pub after_s: Seconds,
     /// So many vehicles must have passed it since it stopped.
     pub passed_by_min: u32,
-    /// Where nobody is near, it is announced after standing this long on a drawn carriageway. At a signal that is any car at red: give
-    /// such a zone its `signal_cycle_s`.
+    /// Where nobody stands ahead of it or beside it, it is announced after standing this long on a drawn carriageway, also when nobody passes.
+    /// At a signal that would be any car at red: until it is learned where vehicles wait, see `unknown_after_s`.
     pub alone_after_s: Seconds,
     /// It stands while it stays within this many lengths of its own box.
     pub move_box_lengths: Positive,
@@ -118,7 +118,7 @@ struct Case {
 /// What is around a standing vehicle.
 struct Around {
     queue: bool,
-    /// Someone else is near.
+    /// Someone else stands near, ahead of it or beside it.
     company: bool,
     /// One near it, or it itself, is announced already.
     announced: bool,
@@ -180,7 +180,7 @@ impl Case {
             }
         }
         let most = near >= 2 && standing as f32 >= queue_share * near as f32 && standing >= 2;
-        Around { queue: ahead || most, company: near > 0, announced: false }
+        Around { queue: ahead || most, company: standing > 0, announced: false }
     }
 }
 
@@ -279,7 +279,7 @@ fn step(
         (true, false, false) | (false, true, false) | (false, false, true | false) => false,
     };
     let on_road = carriageway.is_drawn() || road.flow.at(mover.here().foot).tracks >= UNDRAWN_ROAD_TRACKS_MIN;
-    let fresh = now.since(mover.seen) <= CASE_AFTER / 2;
+    let fresh = now.since(mover.seen) <= CASE_AFTER / 2 && mover.standing() >= CASE_AFTER;
     case.trace.push(now.at, stood.as_secs_f32());
     let statement = |case: &Case| Statement {
         at: now.at,

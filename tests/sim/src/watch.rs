@@ -132,8 +132,7 @@ impl Watch {
             (depth > 1.0).then_some([u / w, v / h])
         };
         let inside = |p: &[f32; 2]| (0.0..=1.0).contains(&p[0]) && (0.0..=1.0).contains(&p[1]);
-        let whole = |y: f32| [inner, outer].iter().all(|x| share(*x, y).as_ref().is_some_and(inside));
-        let near_m = (0..400).map(|i| 2.0 + i as f32 * 0.1).find(|y| whole(*y))?;
+        let near_m = self.whole_from_m(direction)?;
         let middle = (inner + outer) / 2.0;
         let (near, far) = (share(middle, near_m)?, share(middle, far_m)?);
         let travel = if direction == Direction::Inbound { [far, near] } else { [near, far] };
@@ -142,6 +141,12 @@ impl Watch {
             Begins::AtTheEdge => strip(&self.view, inner, outer, far_m),
         };
         corners.iter().all(inside).then_some(Stretch { corners, travel })
+    }
+
+    /// From how many metres ahead on the picture shows a carriageway's whole width.
+    pub fn whole_from_m(&self, direction: Direction) -> Option<f32> {
+        let inside = |p: &[f32; 2]| (0.0..=1.0).contains(&p[0]) && (0.0..=1.0).contains(&p[1]);
+        (0..400).map(|i| 2.0 + i as f32 * 0.1).find(|y| self.line(direction, *y).iter().all(inside))
     }
 
     /// The line across a carriageway at `y_m` ahead, as shares of the picture.
