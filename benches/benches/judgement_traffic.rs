@@ -27,7 +27,6 @@ fn main() -> Result<()> {
     for weather in if is_smoke() { &Weather::ALL[..1] } else { &Weather::ALL[..] } {
         for kind in if is_smoke() { &Kind::ALL[1..2] } else { &Kind::ALL[..] } {
             for seed in 0..seeds {
-                if std::env::var("ONLY").is_ok_and(|o| o != format!("{} {} {seed}", weather.name(), kind.name())) { continue; }
                 let street = kind.street(*weather, seed)?;
                 let mut marks = Marks::default();
                 play(&street, &ask, &bodies, |moment| marks.look(moment))?;
@@ -57,6 +56,68 @@ fn main() -> Result<()> {
     levels(&runs);
     incidents(&runs);
     congestion(&runs);
+    if number("MATPHO_BENCH_ABLATIONS", 1) > 0 && !is_smoke() {
+        ablations(&bodies)?;
+    }
+    Ok(())
+}
+
+/// A rule, and parameters under which it says nothing.
+type Ablation = (&'static str, fn(&mut Params));
+
+/// Each rule off in turn, by parameters that silence it, on one street of each kind that has to do with incidents.
+const ABLATIONS: [Ablation; 9] = [
+    ("all rules on", |_| {}),
+    ("stopped: waiting places are learned", |p| p.stopped_vehicle.waits_share = share(1.0)),
+    ("stopped: unknown places wait longer", |p| p.stopped_vehicle.known_tracks_min = 0),
+    ("stopped: others must have passed", |p| p.stopped_vehicle.passed_by_min = 0),
+    ("stopped: neighbours standing make a queue", |p| p.stopped_vehicle.queue_share = share(1.0)),
+    ("stopped: a queue must be over for a while", |p| p.stopped_vehicle.queue_over_s = seconds(0.1)),
+    ("wrong way: most steps lead against", |p| p.wrong_way.opposing_share = share(0.0)),
+    ("wrong way: far enough", |p| {
+        p.wrong_way.distance_box_lengths = positive(0.1);
+        p.wrong_way.distance_m = positive(0.1);
+    }),
+    ("pedestrian: riders are told by their two-wheeler", |p| p.pedestrian.rider_overlap = share(1.0)),
+];
+
+fn share(value: f64) -> matpho_analytics::units::Share {
+    value.try_into().unwrap_or_else(|_| unreachable!("a share"))
+}
+
+fn seconds(value: f64) -> matpho_analytics::units::Seconds {
+    value.try_into().unwrap_or_else(|_| unreachable!("a span"))
+}
+
+fn positive(value: f64) -> matpho_analytics::units::Positive {
+    value.try_into().unwrap_or_else(|_| unreachable!("a positive number"))
+}
+
+fn ablations(bodies: &Bodies) -> Result<()> {
+    let table = Table::begin(
+        "Ablations, day: found within 20 s of those there / false alarms",
+        &["rule that is off", "stopped vehicle", "wrong way", "on foot"],
+    );
+    for (name, silence) in ABLATIONS {
+        let mut params = Params::default();
+        silence(&mut params);
+        let ask = ask(params);
+        let (mut found, mut wrong) = ([(0, 0); 3], [0; 3]);
+        let kinds =
+            [Kind::Jam, Kind::Signal, Kind::LonelySignal, Kind::Stopped, Kind::StoppedInDense, Kind::WrongWay, Kind::OnFoot];
+        for (kind, seed) in kinds.into_iter().flat_map(|kind| [(kind, 0), (kind, 1)]) {
+            let mut marks = Marks::default();
+            play(&kind.street(Weather::Day, seed)?, &ask, bodies, |moment| marks.look(moment))?;
+            let recalls = [marks.stopped_recall(), marks.wrong_way_recall(), marks.on_foot_recall()];
+            let kinds = [EventKind::StoppedVehicle, EventKind::WrongWay, EventKind::Pedestrian];
+            for (n, ((there, in_time, _), kind)) in recalls.into_iter().zip(kinds).enumerate() {
+                found[n] = (found[n].0 + in_time, found[n].1 + there);
+                wrong[n] += marks.wrong.get(&kind).map_or(0, Vec::len);
+            }
+        }
+        let cells: Vec<String> = (0..3).map(|n| format!("{} of {} / {}", found[n].0, found[n].1, wrong[n])).collect();
+        table.row(&[name, &cells[0], &cells[1], &cells[2]]);
+    }
     Ok(())
 }
 
@@ -138,7 +199,8 @@ fn figures(runs: &[Run]) {
 }
 
 fn classes(runs: &[Run]) {
-    let table = Table::begin("Volume by class: crossed the line / counted", &["weather", "bicycle", "motorcycle", "car", "bus", "truck"]);
+    let table =
+        Table::begin("Volume by class: crossed the line / counted", &["weather", "bicycle", "motorcycle", "car", "bus", "truck"]);
     for weather in Weather::ALL {
         use matpho_scene::Class::{Bicycle, Bus, Car, Motorcycle, Truck};
         let sums = [Bicycle, Motorcycle, Car, Bus, Truck].map(|class| {

@@ -107,7 +107,8 @@ impl Area {
     pub fn holds(&self, object: &Object) -> bool {
         let (x, y) = (f64::from(object.at_m[0]), f64::from(object.at_m[1] - half_m(object.class)));
         let sides = self.corners.iter().zip(self.corners.iter().cycle().skip(1));
-        let crossed = sides.filter(|(a, b)| (a.y_m > y) != (b.y_m > y) && x < a.x_m + (y - a.y_m) / (b.y_m - a.y_m) * (b.x_m - a.x_m));
+        let crossed =
+            sides.filter(|(a, b)| (a.y_m > y) != (b.y_m > y) && x < a.x_m + (y - a.y_m) / (b.y_m - a.y_m) * (b.x_m - a.x_m));
         object.direction == Some(self.direction) && crossed.count() % 2 == 1
     }
 }

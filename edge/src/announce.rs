@@ -178,7 +178,13 @@ mod tests {
             confidence: 0.9,
             region: None,
             detail: Detail::Fire { area_share: 0.1, growth: 1.0 },
-            proof: Proof { rule: String::new(), thresholds: BTreeMap::new(), samples: vec![], calibrated: false },
+            proof: Proof {
+                rule: String::new(),
+                thresholds: BTreeMap::new(),
+                samples: vec![],
+                calibrated: false,
+                calibration_error_m: None,
+            },
             end_reason: (phase == Phase::Ended).then_some(EndReason::Cleared),
         }
     }

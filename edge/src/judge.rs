@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use matpho_analytics::{Analytic, CameraAnalytics, CameraPlan, Input, Observation, Output, StreamState, Summary};
+use matpho_analytics::{Analytic, CameraAnalytics, CameraPlan, Input, Memory, Observation, Output, StreamState, Summary};
 use matpho_infer::Entry;
 use matpho_scene::{
     Class, FrameRecord, MediaTime, NormBox, PictureSize, RecordedDetection, TrackId, Tracked, ZoneId, measurement::Judgement,
@@ -32,6 +32,16 @@ impl Judge {
         let confident = vehicles.map(Entry::class_thresholds).unwrap_or_default();
         let params = TrackerParams { confident, weak: SCORE_FLOOR, ..TrackerParams::default() };
         Self { tracker: Tracker::new(params.clone()), params, analytics: CameraAnalytics::new(plan) }
+    }
+
+    /// Goes on from what was learned before a restart; call it before the first picture.
+    pub fn remember(&mut self, memory: &Memory) {
+        self.analytics.remember(memory);
+    }
+
+    /// What was learned up to now, to be kept over a restart.
+    pub fn memory(&self) -> Memory {
+        self.analytics.memory()
     }
 
     /// What the camera is asked to see.

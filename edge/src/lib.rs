@@ -19,6 +19,7 @@ pub mod evidence;
 pub mod fetch;
 pub mod http;
 pub mod judge;
+pub mod learned;
 pub mod look;
 pub mod models;
 pub mod mqtt;

@@ -46,6 +46,7 @@ use crate::{
     evidence::{self, Shot, clips::ClipStore},
     http,
     judge::Judge,
+    learned::Learned,
     models::{Needs, Shelf},
     mqtt::{Boot, Link},
     outbox::Outbox,
@@ -200,10 +201,12 @@ pub fn run(config: Config, shelf: &Shelf) -> anyhow::Result<()> {
         let mut taken = Vec::new();
         for (camera, media, watch) in members {
             slots.add(camera.id.clone(), media.slot());
-            let judge = Judge::new(camera.plan.clone(), shelf.vehicles());
+            let mut judge = Judge::new(camera.plan.clone(), shelf.vehicles());
+            let mut learned = Learned::new(&config.state.folder, &camera.id);
+            judge.remember(&learned.load());
             let announcer = Announcer::new(&config.address, camera.id.clone(), Ids::Random, refs.clone());
             let id = camera.id.clone();
-            taken.push(Seat::new(camera, config.evidence.clone(), media, judge, announcer));
+            taken.push(Seat::new(camera, config.evidence.clone(), media, judge, announcer, learned));
             let (tell, stop) = (tell.clone(), media_stop.clone());
             cameras.push(thread_named(format!("cam-{id}"), move || {
                 let mut on_status = |status: MediaStatus| drop(tell.send((id.clone(), status)));

@@ -13,7 +13,7 @@ use matpho_analytics::{Output, Request, StreamState};
 use matpho_media::{CameraStatus as MediaStatus, DecodePolicy, Frame};
 use matpho_scene::{
     CameraId, ClockSource, Detection, MediaTime, PictureHealth, Seen,
-    event::{Finding, Phase},
+    event::{Detail, Finding, Phase},
 };
 use matpho_vision::HealthProbe;
 use matpho_wire::EventId;
@@ -24,6 +24,7 @@ use crate::{
     config::{self, now},
     evidence::{Proves, Redaction, Shot},
     judge::Judge,
+    learned::Learned,
     look::{Looked, Models, Schedule, Spent},
     publisher::Said,
     status::{Board, CameraWatch, Stream},
@@ -74,6 +75,7 @@ pub struct Seat {
     media: matpho_media::Camera,
     judge: Judge,
     announcer: Announcer,
+    learned: Learned,
     schedule: Schedule,
     health: HealthProbe,
     measurable: bool,
@@ -103,6 +105,7 @@ impl Seat {
         media: matpho_media::Camera,
         judge: Judge,
         announcer: Announcer,
+        learned: Learned,
     ) -> Self {
         let mut health = HealthProbe::new();
         if let Some(path) = &config.reference {
@@ -121,6 +124,7 @@ impl Seat {
             media,
             judge,
             announcer,
+            learned,
             health,
             measurable: true,
             opened: Instant::now(),
@@ -242,6 +246,7 @@ impl Seat {
     pub fn stop(&mut self, models: &mut Models, outlets: &Outlets) {
         let outputs = self.judge.stop(self.media_now());
         self.hand_on(outputs, models, outlets);
+        self.learned.keep_now(&self.judge.memory());
     }
 
     fn post(&mut self, outlets: &Outlets) {
@@ -266,6 +271,7 @@ impl Seat {
             match output {
                 Output::Finding(finding) => self.finding(finding, models, outlets),
                 Output::Measurement(measurement) => {
+                    self.learned.keep(|| self.judge.memory());
                     let message = self.announcer.measurement(measurement, self.anchor(), now());
                     if outlets.said.try_send(Said::Measurement(Box::new(message))).is_err() {
                         outlets.vitals.dropped();
@@ -283,6 +289,10 @@ impl Seat {
         let redaction = if began { self.redaction(models, &outlets.vitals) } else { None };
         let follows = redaction.is_some() && self.last.is_some();
         let (kind, phase, region, zone) = (finding.kind, finding.phase, finding.region, finding.zone.clone());
+        let path = match &finding.detail {
+            Detail::Vehicle { path, .. } => path.clone(),
+            Detail::Congestion { .. } | Detail::Fire { .. } | Detail::Flood { .. } | Detail::Camera { .. } => Vec::new(),
+        };
         let message = self.announcer.event(finding, self.anchor(), now(), follows);
         let event = message.data.event;
         tracing::info!(camera = %self.config.id, %kind, %phase, %event, severity = message.data.severity.as_str(), "event");
@@ -301,7 +311,7 @@ impl Seat {
                 .and_then(|id| self.judge.plan().zones().iter().find(|zone| zone.id == id))
                 .map(|zone| zone.polygon.clone());
             let caption = format!("{kind}  {}  {}", self.config.id, last.anchor.seen.at);
-            let proves = Some(Proves { event, region, zone, caption, clip_available: clip_ordered });
+            let proves = Some(Proves { event, region, path, zone, caption, clip_available: clip_ordered });
             let shot = Shot {
                 camera: self.config.id.clone(),
                 seen: last.anchor.seen,

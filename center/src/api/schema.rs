@@ -132,11 +132,14 @@ pub enum Detail {
         speed_kmh: Option<f32>,
         stopped_share: f32,
         queue_m: Option<f32>,
+        queue_growth_m_per_min: Option<f32>,
+        travel_time_index: Option<f32>,
     },
     Vehicle {
         track: u64,
         class: String,
         duration_s: f32,
+        path: Option<Vec<Vec<f32>>>,
     },
     Fire {
         area_share: f32,
@@ -164,6 +167,8 @@ pub struct Proof {
     samples: Vec<Sample>,
     /// Whether speeds and densities stand on a calibration of the camera.
     calibrated: bool,
+    /// Root mean square of the calibration's error on its own points, metres.
+    calibration_error_m: Option<f32>,
 }
 
 /// One value that a rule looked at.
@@ -207,12 +212,22 @@ pub struct TrafficFigures {
     occupancy: f32,
     /// Space-mean speed; absent without calibration or without vehicles.
     speed_kmh: Option<f32>,
+    /// Time-mean speed of the vehicles that were counted; absent without calibration or without any.
+    speed_time_mean_kmh: Option<f32>,
+    /// Speed with nobody in the way, learned over days.
+    free_flow_kmh: Option<f32>,
+    /// How many times longer the way takes than with nobody in it.
+    travel_time_index: Option<f32>,
     /// Share of the vehicles that stand or crawl, 0 to 1.
     stopped_share: f32,
     /// Level of service; absent while it is unknown.
     level_of_service: Option<LevelOfService>,
     /// Length of the queue; absent without calibration.
     queue_m: Option<f32>,
+    /// How fast it grows, metres a minute.
+    queue_growth_m_per_min: Option<f32>,
+    /// Cycle of the zone's signal, configured or learned.
+    signal_cycle_s: Option<f32>,
     /// Whether speed and density stand on a calibration.
     calibrated: bool,
     /// Frames that the figures stand on.

@@ -475,7 +475,7 @@ fn zone(mut table: Table<'_>) -> Option<(Zone, std::ops::Range<usize>)> {
     let ground = calibration.and_then(|points| {
         let pairs: Vec<_> = points.value.iter().map(|point| (point.picture, point.ground_m)).collect();
         match matpho_vision::calibrate(&pairs) {
-            Ok(calibration) => Some(calibration.plane),
+            Ok(calibration) => Some((calibration.plane, calibration.error_m as f32)),
             Err(e) => {
                 table.complain(&points.span, "calibration", e);
                 None
@@ -489,6 +489,7 @@ fn zone(mut table: Table<'_>) -> Option<(Zone, std::ops::Range<usize>)> {
     zone.length_m = length_m.map(|found| found.value);
     zone.signal_cycle_s = signal_cycle_s.map(|found| found.value);
     zone.counting_line = counting_line.map(|found| found.value);
-    zone.ground = ground;
+    zone.ground = ground.map(|(plane, _)| plane);
+    zone.ground_error_m = ground.map(|(_, error_m)| error_m);
     Some((zone, span))
 }

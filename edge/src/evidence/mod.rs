@@ -8,7 +8,7 @@ pub mod draw;
 pub mod jpeg;
 pub mod redact;
 
-use matpho_scene::{CameraId, NormBox, Picture, Polygon, Seen};
+use matpho_scene::{CameraId, NormBox, NormPoint, Picture, Polygon, Seen};
 use matpho_wire::{EventId, EvidenceData, WireError};
 
 use self::{
@@ -51,6 +51,8 @@ pub struct Proves {
     pub event: EventId,
     /// Where it is in the picture.
     pub region: Option<NormBox>,
+    /// The way it came, oldest first; empty where nothing was followed.
+    pub path: Vec<NormPoint>,
     /// The zone it is in, where one was drawn.
     pub zone: Option<Polygon>,
     /// What happened, when, where: a line under the picture.
@@ -90,6 +92,9 @@ pub fn develop(shot: Shot, picture_width_max: u32) -> Result<EvidenceData, Evide
     if let Some(zone) = &proves.zone {
         canvas.polygon(zone, colour::ZONE);
     }
+    for step in proves.path.windows(2) {
+        canvas.line(step[0], step[1], colour::SIGN);
+    }
     if let Some(region) = proves.region {
         canvas.frame(region, colour::ALARM, "");
     }
@@ -125,6 +130,7 @@ mod tests {
         let proves = Proves {
             event: EventId::new(WallTime::from_unix_millis(0), [7; 10]),
             region: Some(NormBox::new(0.6, 0.6, 0.9, 0.9).unwrap()),
+            path: vec![NormPoint::clamped(0.1, 0.7), NormPoint::clamped(0.3, 0.7)],
             zone: None,
             caption: "fire.flame c".into(),
             clip_available: true,
@@ -137,6 +143,8 @@ mod tests {
             i32::from(p[0]) - i32::from(p[1])
         };
         assert!((766..772).any(|x| redness(x, 540) > 80), "the left side of the region is drawn");
+        let yellow = |x: u32, y: u32| i32::from(jpeg.get_pixel(x, y)[0]) - i32::from(jpeg.get_pixel(x, y)[2]);
+        assert!((500..510).any(|y| yellow(256, y) > 80), "the way it came is drawn");
         assert!(redness(1100, 200).abs() < 40, "and nothing red elsewhere");
     }
 

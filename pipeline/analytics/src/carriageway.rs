@@ -5,6 +5,7 @@ use std::time::Duration;
 use matpho_scene::{GroundPlane, GroundPoint, NormBox, NormPoint};
 
 use crate::{
+    desk::Ground,
     plan::{PcuWeights, Purpose, Zone},
     road::{Mover, Road},
 };
@@ -80,6 +81,11 @@ impl Carriageway {
     /// Kilometres times lanes; `None` without calibration.
     pub fn km_lanes(&self) -> Option<f32> {
         self.km_lanes
+    }
+
+    /// What statements about metres stand on.
+    pub fn ground(&self) -> Ground {
+        Ground { calibrated: self.zone.ground.is_some(), error_m: self.zone.ground_error_m }
     }
 
     /// Whether distances on the road are known.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use matpho_scene::{
-    Class, MediaTime, NormBox,
+    Class, MediaTime, NormBox, ZoneId,
     event::{Detail, EndReason, EventKind, LevelOfService, Severity},
     measurement::{Figures, Judgement, Measurement, TrafficFigures},
 };
@@ -18,11 +18,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     carriageway::{Carriageway, Snapshot},
-    desk::{Desk, Open, Said, Statement, proof, stop_all},
+    desk::{Desk, Ground, Open, Said, Statement, proof, stop_all},
+    free_flow::{FreeFlow, travel_time_index},
     io::{AnalyticSummary, Output},
+    memory::ZoneMemory,
     moment::Moment,
     plan::{PcuWeights, Zone},
     road::Road,
+    signal::SignalWatch,
     units::{Positive, Seconds, Share},
     volume,
     window::Trace,
@@ -103,6 +106,16 @@ const BINS_MAX: usize = 4096;
 /// A vehicle that stands is parked only if less of the others than this stands too.
 const PARKED_OTHERS_STOPPED_MAX: f32 = 0.3;
 
+/// With a free flow that was learned: traffic above this part of it flows (HCM: level E ends at 40 % of the base free-flow speed).
+const FLOWING_SHARE: f32 = 0.4;
+/// A level changes once its limit is passed by this part, or when the next bin says so too.
+const LEVEL_MARGIN: f32 = 0.05;
+/// Bins over which a queue's growth is taken, and the fewest.
+const GROWTH_BINS: usize = 12;
+const GROWTH_BINS_MIN: usize = 4;
+/// Where the signal's cycle is known, this share of the bins must agree: a queue that dissolves once a cycle is none.
+const BINS_SHARE_WITH_CYCLE: f32 = 0.95;
+
 /// Sums over pictures.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sums {
@@ -117,6 +130,9 @@ struct Sums {
     pace: f32,
     paces: u32,
     queue_m_max: f32,
+    /// Speeds of the vehicles that were counted.
+    counted_kmh: f32,
+    counted: u32,
 }
 
 impl Sums {
@@ -146,6 +162,7 @@ impl Sums {
             density,
             pace: (self.paces > 0).then(|| self.pace / self.paces as f32),
             speed_kmh: (self.speeds > 0).then(|| self.speed_kmh / self.speeds as f32),
+            speed_time_mean_kmh: (self.counted > 0).then(|| self.counted_kmh / self.counted as f32),
             queue_m: carriageway.is_measured().then_some(self.queue_m_max),
             level: LevelOfService::A,
         };
@@ -165,6 +182,7 @@ struct Means {
     /// Mean speed in box lengths per second.
     pace: Option<f32>,
     speed_kmh: Option<f32>,
+    speed_time_mean_kmh: Option<f32>,
     queue_m: Option<f32>,
     level: LevelOfService,
 }
@@ -205,9 +223,9 @@ impl Means {
 
 impl Means {
     /// E or F, and slow with it: a road that is dense and flows is at its best, not at its end.
-    fn is_jam(&self, params: &CongestionParams) -> bool {
+    fn is_jam(&self, params: &CongestionParams, free_flow: Option<f32>) -> bool {
         let flows = match (self.speed_kmh, self.pace) {
-            (Some(kmh), _) => kmh > params.flowing_kmh.get(),
+            (Some(kmh), _) => kmh > params.flowing_kmh.get().max(free_flow.map_or(0.0, |free| FLOWING_SHARE * free)),
             (None, pace) => self.stopped_share < STOPPED_SHARE_E && pace.is_some_and(|pace| pace >= FREE_PACE),
         };
         self.level >= LevelOfService::E && !flows
@@ -218,6 +236,7 @@ impl Means {
 struct Bin {
     from: MediaTime,
     means: Means,
+    jam: bool,
 }
 
 /// One carriageway over time.
@@ -229,6 +248,10 @@ struct Traffic {
     bin_from: Option<Moment>,
     bins: VecDeque<Bin>,
     congestion: Option<Open>,
+    /// With hysteresis, from bin to bin.
+    level: Option<LevelOfService>,
+    free_flow: FreeFlow,
+    signal: SignalWatch,
     level_said: LevelOfService,
     trace: Trace,
     stopped_trace: Trace,
@@ -243,7 +266,8 @@ struct Traffic {
 impl Traffic {
     fn new(index: usize, zone: &Zone, params: &CongestionParams) -> Self {
         let carriageway = Carriageway::new(zone);
-        let span = begin_span(zone, params).max(params.end_after_s.span()) * 2;
+        let cycle = zone.signal_cycle_s.map_or(Duration::ZERO, Seconds::span);
+        let span = params.begin_after_s.span().max(cycle).max(params.end_after_s.span()) * 2;
         let name = if carriageway.km_lanes().is_some() { "density_pc_per_km_lane" } else { "occupancy_share" };
         Self {
             index,
@@ -252,6 +276,9 @@ impl Traffic {
             bin_from: None,
             bins: VecDeque::new(),
             congestion: None,
+            level: None,
+            free_flow: FreeFlow::default(),
+            signal: SignalWatch::default(),
             level_said: LevelOfService::A,
             trace: Trace::new(name, span),
             stopped_trace: Trace::new("stopped_share", span),
@@ -267,9 +294,22 @@ impl Traffic {
     fn look(&mut self, road: &mut Road, params: &CongestionParams, desk: &mut Desk) {
         let now = road.now();
         self.period_from.get_or_insert(now.at);
-        for class in volume::count(self.index, &self.carriageway, road) {
-            *self.counts.entry(class).or_default() += 1;
-            *self.period_counts.entry(class).or_default() += 1;
+        let free = self.bins.back().is_some_and(|bin| bin.means.level <= LevelOfService::B && bin.means.stopped_share == 0.0);
+        for counted in volume::count(self.index, &self.carriageway, road) {
+            *self.counts.entry(counted.class).or_default() += 1;
+            *self.period_counts.entry(counted.class).or_default() += 1;
+            for sums in [&mut self.bin, &mut self.period, &mut self.all] {
+                sums.counted += u32::from(counted.speed_kmh.is_some());
+                sums.counted_kmh += counted.speed_kmh.unwrap_or(0.0);
+            }
+            let speed = if self.carriageway.zone().ground.is_some() { counted.speed_kmh } else { counted.pace };
+            if let Some(speed) = speed.filter(|_| free) {
+                self.free_flow.saw(speed);
+            }
+        }
+        let released = road.vehicles().any(|m| m.is_released() && m.seen == now && self.carriageway.holds(m, road));
+        if released {
+            self.signal.released(now);
         }
         let crawl = (params.crawl_kmh.get(), params.crawl_box_lengths_per_s.get());
         let snapshot = self.carriageway.snapshot(road, &params.pcu, crawl);
@@ -279,7 +319,9 @@ impl Traffic {
         let from = *self.bin_from.get_or_insert(now);
         if now.since(from) >= params.bin_s.span() {
             if let Some(means) = self.bin.means(&self.carriageway, params) {
-                self.bins.push_back(Bin { from: from.at, means });
+                let jam = means.is_jam(params, self.free_kmh());
+                self.bins.push_back(Bin { from: from.at, means, jam });
+                self.level = Some(self.steady_level(means, params));
                 if self.bins.len() > BINS_MAX {
                     self.bins.pop_front();
                 }
@@ -307,11 +349,12 @@ impl Traffic {
 
     /// One bin closed.
     fn judge(&mut self, now: Moment, newest: Means, params: &CongestionParams, desk: &mut Desk) {
-        let begin_span = begin_span(self.carriageway.zone(), params);
-        let jammed = |bin: &Bin| bin.means.is_jam(params);
-        let free = |bin: &Bin| bin.means.level <= LevelOfService::C;
-        let begins = self.majority(begin_span, params, jammed);
-        let ends = self.majority(params.end_after_s.span(), params, free);
+        let begin_span = self.begin_span(params);
+        let share = params.bins_share.get();
+        let begin_share = if self.cycle().is_some() { share.max(BINS_SHARE_WITH_CYCLE) } else { share };
+        let begins = self.majority(begin_span, begin_share, params, |bin| bin.jam);
+        let ends = self.majority(params.end_after_s.span(), share, params, |bin| bin.means.level <= LevelOfService::C);
+        let newest = Means { level: self.level.unwrap_or(newest.level), ..newest };
         self.congestion = match (self.congestion.take(), begins, ends) {
             (None, Some(since), _) => {
                 self.level_said = newest.level;
@@ -335,14 +378,67 @@ impl Traffic {
     }
 
     /// Whether the newest bin and a majority of those over `span` agree; then since when.
-    fn majority(&self, span: Duration, params: &CongestionParams, agrees: impl Fn(&Bin) -> bool) -> Option<MediaTime> {
+    fn majority(
+        &self,
+        span: Duration,
+        share: f32,
+        params: &CongestionParams,
+        agrees: impl Fn(&Bin) -> bool,
+    ) -> Option<MediaTime> {
         let needed = (span.as_secs_f64() / params.bin_s.get()).ceil().clamp(1.0, BINS_MAX as f64) as usize;
         let start = self.bins.len().checked_sub(needed)?;
         let over = self.bins.range(start..);
         let agreeing = over.clone().filter(|bin| agrees(bin)).count();
         let newest_agrees = self.bins.back().is_some_and(&agrees);
-        let enough = agreeing as f32 >= params.bins_share.get() * needed as f32;
+        let enough = agreeing as f32 >= share * needed as f32;
         (newest_agrees && enough).then(|| over.into_iter().find(|bin| agrees(bin)).map(|bin| bin.from))?
+    }
+
+    /// The signal's cycle: configured, else learned.
+    fn cycle(&self) -> Option<Duration> {
+        self.carriageway.zone().signal_cycle_s.map(Seconds::span).or(self.signal.cycle())
+    }
+
+    /// How long congestion must have lasted: a queue must outlast the signal's cycle.
+    fn begin_span(&self, params: &CongestionParams) -> Duration {
+        params.begin_after_s.span().max(self.cycle().unwrap_or_default())
+    }
+
+    /// Speed with nobody in the way, where it is known in km/h.
+    fn free_kmh(&self) -> Option<f32> {
+        self.carriageway.zone().ground.and_then(|_| self.free_flow.speed())
+    }
+
+    fn travel_time_index(&self, means: &Means) -> Option<f32> {
+        let speed = if self.carriageway.zone().ground.is_some() { means.speed_kmh } else { means.pace };
+        travel_time_index(self.free_flow.speed(), speed)
+    }
+
+    /// The level of the newest bin with hysteresis: what lies near a limit stays on the side where it was, until two bins agree.
+    fn steady_level(&self, newest: Means, params: &CongestionParams) -> LevelOfService {
+        let Some(before) = self.level.filter(|before| *before != newest.level) else { return newest.level };
+        let earlier = self.bins.iter().rev().nth(1).map(|bin| bin.means.level);
+        let nudged = |by: f32| Means { density: newest.density.map(|d| d * by), occupancy: newest.occupancy * by, ..newest };
+        let toward = if newest.level > before { 1.0 - LEVEL_MARGIN } else { 1.0 + LEVEL_MARGIN };
+        let clear = nudged(toward).level_of_service(params) == newest.level;
+        if clear || earlier == Some(newest.level) { newest.level } else { before }
+    }
+
+    /// Slope of the queue's length over the last bins, by least squares.
+    fn queue_growth_m_per_min(&self) -> Option<f32> {
+        let from = self.bins.len().saturating_sub(GROWTH_BINS);
+        let points: Vec<(f32, f32)> = self
+            .bins
+            .range(from..)
+            .filter_map(|bin| Some((bin.from.since(self.bins[from].from).as_secs_f32() / 60.0, bin.means.queue_m?)))
+            .collect();
+        if points.len() < GROWTH_BINS_MIN {
+            return None;
+        }
+        let n = points.len() as f32;
+        let (mx, my) = (points.iter().map(|p| p.0).sum::<f32>() / n, points.iter().map(|p| p.1).sum::<f32>() / n);
+        let spread: f32 = points.iter().map(|p| (p.0 - mx).powi(2)).sum();
+        (spread > 0.0).then(|| points.iter().map(|p| (p.0 - mx) * (p.1 - my)).sum::<f32>() / spread)
     }
 
     fn statement(
@@ -370,7 +466,13 @@ impl Traffic {
         } else {
             "level of service E or F in relative terms (share of the road covered, share of the traffic standing), in most bins of a span that outlasts the signal"
         };
-        let thresholds = [limit, ("bins_share_min", f64::from(params.bins_share)), ("begin_after_s", begin_span.as_secs_f64())];
+        let mut thresholds =
+            vec![limit, ("bins_share_min", f64::from(params.bins_share)), ("begin_after_s", begin_span.as_secs_f64())];
+        thresholds.extend(self.cycle().map(|cycle| ("signal_cycle_s", crate::window::round4(cycle.as_secs_f32()))));
+        if calibrated {
+            let free = self.free_kmh().map_or(0.0, |free| FLOWING_SHARE * free);
+            thresholds.push(("speed_kmh_max", crate::window::round4(params.flowing_kmh.get().max(free))));
+        }
         Statement {
             at: now.at,
             severity,
@@ -383,8 +485,15 @@ impl Traffic {
                 speed_kmh: newest.speed_kmh,
                 stopped_share: newest.stopped_share,
                 queue_m: newest.queue_m,
+                queue_growth_m_per_min: self.queue_growth_m_per_min(),
+                travel_time_index: self.travel_time_index(&newest),
             },
-            proof: proof(rule, &thresholds, &[&self.trace, &self.stopped_trace], calibrated),
+            proof: proof(
+                rule,
+                &thresholds,
+                &[&self.trace, &self.stopped_trace],
+                Ground { calibrated, ..self.carriageway.ground() },
+            ),
         }
     }
 
@@ -400,9 +509,14 @@ impl Traffic {
                     density_pc_per_km_lane: means.density,
                     occupancy: means.occupancy,
                     speed_kmh: means.speed_kmh,
+                    speed_time_mean_kmh: means.speed_time_mean_kmh,
+                    free_flow_kmh: self.free_kmh(),
+                    travel_time_index: self.travel_time_index(&means),
                     stopped_share: means.stopped_share,
                     level_of_service: Some(means.level),
                     queue_m: means.queue_m,
+                    queue_growth_m_per_min: self.queue_growth_m_per_min(),
+                    signal_cycle_s: self.cycle().map(|cycle| cycle.as_secs_f32()),
                     calibrated: means.density.is_some(),
                     frames: self.period.frames,
                 }),
@@ -412,20 +526,14 @@ impl Traffic {
         self.period_from = Some(at);
     }
 
-    fn judgement(&self, params: &CongestionParams) -> Judgement {
-        match (&self.congestion, self.bins.back().map(|bin| bin.means.is_jam(params))) {
+    fn judgement(&self) -> Judgement {
+        match (&self.congestion, self.bins.back().map(|bin| bin.jam)) {
             (Some(_), _) => Judgement::Present,
             (None, None) => Judgement::Unknown,
             (None, Some(true)) => Judgement::Suspected,
             (None, Some(false)) => Judgement::Clear,
         }
     }
-}
-
-/// How long congestion must have lasted in a zone: a queue must outlast the signal's cycle.
-fn begin_span(zone: &Zone, params: &CongestionParams) -> Duration {
-    let cycle = zone.signal_cycle_s.map_or(Duration::ZERO, Seconds::span);
-    params.begin_after_s.span().max(cycle)
 }
 
 /// Congestion in all carriageways of a camera.
@@ -452,6 +560,26 @@ impl Congestion {
         }
     }
 
+    /// What was learned of each zone.
+    pub fn memory(&self) -> impl Iterator<Item = (ZoneId, ZoneMemory)> {
+        self.zones.iter().map(|zone| {
+            let calibrated = zone.carriageway.zone().ground.is_some();
+            let memory = ZoneMemory { calibrated, free_flow: zone.free_flow.clone(), signal_cycle: zone.signal.cycle() };
+            (zone.carriageway.zone().id.clone(), memory)
+        })
+    }
+
+    /// Goes on from what was learned before.
+    pub fn remember(&mut self, memory: &crate::Memory) {
+        for zone in &mut self.zones {
+            let Some(learned) = memory.of(&zone.carriageway.zone().id) else { continue };
+            zone.signal = SignalWatch::new(learned.signal_cycle);
+            if learned.calibrated == zone.carriageway.zone().ground.is_some() {
+                zone.free_flow = learned.free_flow.clone();
+            }
+        }
+    }
+
     pub fn stop(&mut self, at: MediaTime, desk: &mut Desk) {
         for zone in &mut self.zones {
             zone.measure(at, &self.params, desk);
@@ -460,7 +588,7 @@ impl Congestion {
     }
 
     pub fn judgement(&self) -> Judgement {
-        worst(self.zones.iter().map(|zone| zone.judgement(&self.params)))
+        worst(self.zones.iter().map(Traffic::judgement))
     }
 
     /// Means of density and speed are over pictures and zones; levels the worst.

@@ -143,8 +143,27 @@ pub(crate) fn stop_all(desk: &mut Desk, at: MediaTime, open: impl IntoIterator<I
     }
 }
 
+/// What a statement's metres stand on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Ground {
+    pub calibrated: bool,
+    pub error_m: Option<f32>,
+}
+
+impl From<bool> for Ground {
+    fn from(calibrated: bool) -> Self {
+        Self { calibrated, error_m: None }
+    }
+}
+
 /// A proof from its parts; samples of several traces go one trace after another, together at most [`Proof::SAMPLES_MAX`].
-pub(crate) fn proof(rule: &str, thresholds: &[(&str, f64)], traces: &[&crate::window::Trace], calibrated: bool) -> Proof {
+pub(crate) fn proof(
+    rule: &str,
+    thresholds: &[(&str, f64)],
+    traces: &[&crate::window::Trace],
+    ground: impl Into<Ground>,
+) -> Proof {
+    let ground = ground.into();
     const { assert!(2 * crate::window::Trace::KEPT_MAX <= Proof::SAMPLES_MAX) };
     debug_assert!(traces.len() <= 2);
     let mut samples: Vec<_> = traces.iter().flat_map(|trace| trace.samples()).take(Proof::SAMPLES_MAX).collect();
@@ -153,6 +172,7 @@ pub(crate) fn proof(rule: &str, thresholds: &[(&str, f64)], traces: &[&crate::wi
         rule: rule.into(),
         thresholds: thresholds.iter().map(|&(name, value)| (name.into(), value)).collect(),
         samples,
-        calibrated,
+        calibrated: ground.calibrated,
+        calibration_error_m: ground.error_m.filter(|_| ground.calibrated).map(|m| crate::window::round4(m) as f32),
     }
 }

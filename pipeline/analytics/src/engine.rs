@@ -11,6 +11,7 @@ use crate::{
     fire::FireWatch,
     flood::Flood,
     io::{AnalyticSummary, Condition, Input, Observation, Output, Summary},
+    memory::Memory,
     moment::WatchClock,
     pedestrian::Pedestrians,
     plan::{Analytic, CameraPlan, Purpose},
@@ -84,6 +85,18 @@ impl CameraAnalytics {
             stopped: None,
             plan,
         }
+    }
+
+    /// Goes on from what was learned before a restart. Call it before the first input.
+    pub fn remember(&mut self, memory: &Memory) {
+        self.congestion.iter_mut().for_each(|a| a.remember(memory));
+    }
+
+    /// What was learned up to now, to be kept over a restart.
+    pub fn memory(&self) -> Memory {
+        let mut memory = Memory::default();
+        self.congestion.iter().flat_map(Congestion::memory).for_each(|(zone, learned)| memory.put(zone, learned));
+        memory
     }
 
     /// The settings it was made with.

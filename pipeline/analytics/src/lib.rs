@@ -61,14 +61,18 @@ mod carriageway;
 mod desk;
 mod engine;
 mod flow;
+mod free_flow;
 mod hysteresis;
 mod lost;
+mod memory;
 mod moment;
 mod road;
 mod sequence;
+mod signal;
 mod volume;
 mod window;
 
 pub use engine::CameraAnalytics;
 pub use io::{AnalyticSummary, Condition, Input, Observation, Output, Request, StreamState, Summary};
+pub use memory::Memory;
 pub use plan::{Analytic, CameraPlan, Params, PcuWeights, PlanError, Purpose, Zone};

@@ -78,6 +78,8 @@ struct Lane {
     /// When its traffic last stood or crawled.
     queued_at: Option<Moment>,
     trace: Trace,
+    /// Whom the open event was begun about (serial).
+    said_of: u64,
     open: Option<Open>,
     looked: bool,
 }
@@ -124,6 +126,7 @@ impl Lane {
         self.open = match (self.open.take(), due.is_some(), seen) {
             (None, true, Some((since, person))) => {
                 self.last_present = now;
+                self.said_of = person.serial;
                 let statement = self.statement(person, now, since, after);
                 Some(desk.begin(EventKind::Pedestrian, Some(self.carriageway.zone().id.clone()), since.at, statement))
             }
@@ -133,6 +136,13 @@ impl Lane {
                 let statement = self.statement(person, now, since, after);
                 desk.restate(&mut open, statement, false, UPDATE_EVERY);
                 Some(open)
+            }
+            // Who was announced sits on a two-wheeler.
+            (Some(open), true | false, None)
+                if road.get(self.said_of).is_some_and(|m| m.rider_votes >= RIDER_VOTES_AGAINST_MIN) =>
+            {
+                desk.end(open, now.at, EndReason::Retracted);
+                None
             }
             (Some(open), true | false, None) if now.since(self.last_present) >= params.gone_after_s.span() => {
                 desk.end(open, now.at, EndReason::Cleared);
@@ -148,7 +158,12 @@ impl Lane {
             severity: Severity::Moderate,
             confidence: 0.8,
             region: Some(person.bbox),
-            detail: Detail::Vehicle { track: person.id, class: person.class, duration_s: now.secs_since(since) },
+            detail: Detail::Vehicle {
+                track: person.id,
+                class: person.class,
+                duration_s: now.secs_since(since),
+                path: person.way(),
+            },
             proof: proof(
                 "a person's foot stays on the carriageway, and no two-wheeler is under them",
                 &[("after_s", after.get()), ("walk_box_lengths_per_s_max", f64::from(WALK_BOX_LENGTHS_PER_S_MAX))],
@@ -174,6 +189,7 @@ impl Pedestrians {
             last_present: Moment::default(),
             queued_at: None,
             trace: Trace::new("people_on_carriageway", Duration::from_secs(120)),
+            said_of: 0,
             open: None,
             looked: false,
         };

@@ -125,6 +125,9 @@ pub struct Zone {
     /// From picture to metres on the road. Without it there is no speed.
     #[serde(default)]
     pub ground: Option<GroundPlane>,
+    /// Root mean square of the ground plane's error on the points it was made from, metres: told with every event that stands on it.
+    #[serde(skip)]
+    pub ground_error_m: Option<f32>,
     /// Its traffic waits at a signal, red and green together lasting this long: a queue must outlast it to be congestion, and a
     /// vehicle that stands must outlast it to be a stopped vehicle.
     #[serde(default)]
@@ -145,6 +148,7 @@ impl Zone {
             lanes: None,
             length_m: None,
             ground: None,
+            ground_error_m: None,
             signal_cycle_s: None,
             counting_line: None,
         }

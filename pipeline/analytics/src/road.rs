@@ -23,6 +23,13 @@ const SPEED_SPAN_MIN: Duration = Duration::from_millis(350);
 const SPEED_SPAN_MAX: Duration = Duration::from_secs(5);
 /// A track that was not seen for this long is forgotten.
 const KEPT: Duration = Duration::from_secs(20);
+/// Somebody nearer hides what it covers by this share, at most for this long.
+const HIDDEN_SHARE: f32 = 0.5;
+const HIDDEN: Duration = Duration::from_secs(90);
+/// Who stood this long and drives on was released.
+const RELEASED_AFTER: Duration = Duration::from_secs(4);
+/// The most points of a way that is told.
+pub(crate) const WAY_POINTS: usize = 24;
 /// A new track that appears where another one stood takes its place: same vehicle, new number.
 const HEIR_IOU_MIN: f32 = 0.45;
 const HEIR_STANDING: Duration = Duration::from_secs(1);
@@ -79,6 +86,8 @@ pub(crate) struct Mover {
     pub seen: Moment,
     /// Where it is by now: `bbox`, or where the tracker expects it while it is not seen.
     pub spot: NormBox,
+    /// Whether it stands behind somebody nearer.
+    hidden: bool,
     /// When the tracker last held it.
     held: Moment,
     pub hits: u32,
@@ -91,6 +100,8 @@ pub(crate) struct Mover {
     anchor: Step,
     /// How long it had stood there when last seen.
     stood: Duration,
+    /// When it last drove on after standing.
+    released: Option<Moment>,
     /// Where it was first seen, and whether the picture's edge cut it there: it came in from outside.
     origin: Step,
     came_in: bool,
@@ -119,6 +130,7 @@ impl Mover {
             bbox: track.bbox,
             seen: step.when,
             spot: track.bbox,
+            hidden: false,
             held: step.when,
             hits: 0,
             sure_hits: 0,
@@ -126,6 +138,7 @@ impl Mover {
             path: VecDeque::new(),
             anchor: step,
             stood: Duration::ZERO,
+            released: None,
             origin: step,
             came_in: is_cut(track.bbox),
             marked: step,
@@ -144,6 +157,7 @@ impl Mover {
         self.seen = step.when;
         self.spot = track.bbox;
         self.held = step.when;
+        self.hidden = false;
         self.hits = self.hits.saturating_add(1);
         self.sure_hits = self.sure_hits.saturating_add(u32::from(step.sure));
         // The newest point always counts; those before it keep their distance in time.
@@ -159,6 +173,7 @@ impl Mover {
         if distance(self.anchor, step) > stand_within * step.length.max(self.anchor.length) {
             if self.class.is_vehicle() && self.arrived && !self.parked {
                 flow.waited(self.anchor.foot, self.stood);
+                self.released = (self.stood >= RELEASED_AFTER).then_some(step.when);
             }
             self.stood = Duration::ZERO;
             self.anchor = step;
@@ -198,6 +213,16 @@ impl Mover {
     /// Since when it stands.
     pub fn stands_since(&self) -> Moment {
         self.anchor.when
+    }
+
+    /// Whether it drove on just now, after standing.
+    pub fn is_released(&self) -> bool {
+        self.released == Some(self.seen)
+    }
+
+    /// Its way up to now, thinned.
+    pub fn way(&self) -> Vec<NormPoint> {
+        thinned(self.path.iter().map(|step| step.foot))
     }
 
     /// Where it is.
@@ -245,6 +270,13 @@ impl Mover {
         let length = dx.hypot(dy);
         (length > 0.5 * here.length).then(|| (dx / length, dy / length))
     }
+}
+
+/// At most [`WAY_POINTS`] of a way's points, its ends among them.
+pub(crate) fn thinned(points: impl ExactSizeIterator<Item = NormPoint>) -> Vec<NormPoint> {
+    let n = points.len();
+    let every = n.div_ceil(WAY_POINTS - 1).max(1);
+    points.enumerate().filter(|(i, _)| i % every == 0 || i + 1 == n).map(|(_, p)| p).collect()
 }
 
 /// Whether the picture's edge cuts a box.
@@ -319,7 +351,8 @@ impl Road {
                 mover.follow(track, step, self.stand_within, &mut self.flow);
             }
         }
-        self.movers.retain(|_, mover| now.since(mover.seen) <= KEPT);
+        self.hide();
+        self.movers.retain(|_, mover| mover.hidden || now.since(mover.seen) <= KEPT);
         self.vote_riders();
     }
 
@@ -366,7 +399,19 @@ impl Road {
         }
     }
 
-    /// All that is in the picture now: what the tracker holds, and saw just now or saw standing.
+    /// Who stood and is now behind somebody nearer still stands there, until the place is seen without them or too long has passed.
+    fn hide(&mut self) {
+        let now = self.now;
+        let nearer: Vec<NormBox> =
+            self.movers.values().filter(|m| m.seen == now && m.class.is_vehicle() && m.is_sure()).map(|m| m.bbox).collect();
+        for mover in self.movers.values_mut() {
+            let waits = mover.class.is_vehicle() && mover.seen != now && mover.standing() >= STANDS;
+            let covers = |b: &NormBox| b.y2() > mover.bbox.y2() && overlap_of(mover.bbox, *b) >= HIDDEN_SHARE;
+            mover.hidden = waits && now.since(mover.seen) <= HIDDEN && nearer.iter().any(covers);
+        }
+    }
+
+    /// All that is in the picture now: what the tracker holds, and saw just now or saw standing; and who is hidden.
     pub fn present(&self) -> impl Iterator<Item = &Mover> {
         let now = self.now;
         self.movers.values().filter(move |m| m.held == now && (now.since(m.seen) <= PRESENT || m.standing() >= STANDS))

@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use matpho_scene::{
-    MediaTime,
+    MediaTime, NormPoint,
     event::{Detail, EndReason, EventKind, Severity},
     measurement::Judgement,
 };
@@ -76,6 +76,8 @@ impl Default for StoppedVehicleParams {
 /// So many must have waited at a place before waiting is usual there, and how much longer than the longest wait is too long.
 const WAITS_MIN: u32 = 2;
 const WAIT_MARGIN: f32 = 1.25;
+/// Whoever drives on this soon after standing in a queue drives on with it.
+const WITH_ITS_QUEUE: Duration = Duration::from_secs(4);
 /// It is looked at closer after standing this long.
 const CASE_AFTER: Duration = Duration::from_secs(2);
 /// Within this many box lengths of an announced vehicle nobody else is announced.
@@ -112,6 +114,8 @@ struct Case {
     behind: BTreeSet<u64>,
     passed: BTreeSet<u64>,
     trace: Trace,
+    /// How it came.
+    way: Vec<NormPoint>,
     open: Option<Open>,
 }
 
@@ -136,6 +140,7 @@ impl Case {
             behind: BTreeSet::new(),
             passed: BTreeSet::new(),
             trace: Trace::new("stands_s", Duration::from_secs(300)),
+            way: mover.way(),
             open: None,
         }
     }
@@ -213,8 +218,14 @@ impl Lane {
         self.cases.retain_mut(|case| match road.get(case.serial) {
             Some(mover) if now.since(mover.seen) < params.gone_after_s.span() => {
                 let drove_on = distance(case.place, mover.here()) > DROVE_ON_BOX_LENGTHS * case.place.length;
+                // A queue had formed around it, and went on with it: it was the queue's head.
+                let reason = if case.queued_at.is_some_and(|queued| now.since(queued) <= WITH_ITS_QUEUE) {
+                    EndReason::Retracted
+                } else {
+                    EndReason::Cleared
+                };
                 if drove_on || (case.open.is_none() && mover.standing() < CASE_AFTER) {
-                    end(case.open.take(), now, desk);
+                    end(case.open.take(), now, reason, desk);
                     return false;
                 }
                 case.since = case.since.earlier(mover.stands_since());
@@ -230,16 +241,16 @@ impl Lane {
                 true
             }
             Some(_) | None => {
-                end(case.open.take(), now, desk);
+                end(case.open.take(), now, EndReason::Cleared, desk);
                 false
             }
         });
     }
 }
 
-fn end(open: Option<Open>, now: Moment, desk: &mut Desk) {
+fn end(open: Option<Open>, now: Moment, reason: EndReason, desk: &mut Desk) {
     if let Some(open) = open {
-        desk.end(open, now.at, EndReason::Cleared);
+        desk.end(open, now.at, reason);
     }
 }
 
@@ -286,7 +297,7 @@ fn step(
         severity: Severity::Moderate,
         confidence: (0.7 + 0.05 * case.passed.len() as f32).min(0.95),
         region: Some(mover.bbox),
-        detail: Detail::Vehicle { track: mover.id, class: mover.class, duration_s: stood.as_secs_f32() },
+        detail: Detail::Vehicle { track: mover.id, class: mover.class, duration_s: stood.as_secs_f32(), path: case.way.clone() },
         proof: proof(
             "a vehicle stands within half its box's length while others pass it, and no queue stands ahead of or beside it",
             &[
@@ -296,7 +307,7 @@ fn step(
                 ("queue_share_max", f64::from(params.queue_share)),
             ],
             &[&case.trace],
-            false,
+            carriageway.ground(),
         ),
     };
     case.open = match (

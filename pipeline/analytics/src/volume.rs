@@ -15,8 +15,17 @@ const CLEAR_BOX_LENGTHS: f32 = 0.3;
 /// Without a line, a vehicle counts once it has come this far, in its own box lengths.
 const DRIVEN_BOX_LENGTHS: f32 = 1.5;
 
-/// The classes of the vehicles that are to be counted in a zone (the `index`th) with this picture.
-pub(crate) fn count(index: usize, carriageway: &Carriageway, road: &mut Road) -> Vec<Class> {
+/// A vehicle that was counted, with its speed at that moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counted {
+    pub class: Class,
+    pub speed_kmh: Option<f32>,
+    /// In box lengths per second.
+    pub pace: Option<f32>,
+}
+
+/// The vehicles that are to be counted in a zone (the `index`th) with this picture.
+pub(crate) fn count(index: usize, carriageway: &Carriageway, road: &mut Road) -> Vec<Counted> {
     let candidates: Vec<_> = road
         .present()
         .filter(|m| m.class.is_vehicle() && !m.counted_in.contains(&index))
@@ -33,7 +42,8 @@ pub(crate) fn count(index: usize, carriageway: &Carriageway, road: &mut Road) ->
             };
             (passed && mover.hits >= HITS_MIN && mover.is_sure()).then(|| {
                 mover.counted_in.push(index);
-                mover.class
+                let speed_kmh = carriageway.zone().ground.and_then(|plane| mover.speed_kmh(&plane));
+                Counted { class: mover.class, speed_kmh, pace: mover.speed_box_lengths_per_s() }
             })
         })
         .collect()

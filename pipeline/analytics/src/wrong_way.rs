@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     carriageway::Carriageway,
-    desk::{Desk, Open, Statement, proof, stop_all},
+    desk::{Desk, Ground, Open, Statement, proof, stop_all},
     moment::Moment,
     plan::Zone,
     road::{Mover, Road, Step, distance},
@@ -84,6 +84,7 @@ struct Against {
     jumps: bool,
     /// From its first known place to its last, in metres on the road.
     metres: Option<f32>,
+    ground_error_m: Option<f32>,
 }
 
 /// A vehicle that goes the wrong way.
@@ -125,7 +126,7 @@ impl Lane {
     }
 
     fn against(&self, mover: &Mover, road: &Road, aspect: f32, params: &WrongWayParams) -> Against {
-        let mut sum = Against::default();
+        let mut sum = Against { ground_error_m: self.carriageway.ground().error_m, ..Against::default() };
         let mut first_known = None;
         let inside = |s: &&Step| s.sure && self.carriageway.zone().polygon.contains(s.foot);
         let steps: Vec<&Step> = mover.path().filter(inside).collect();
@@ -183,7 +184,8 @@ impl Lane {
                 }
                 (Some(index), false) if back_on_course => {
                     let case = self.cases.remove(index);
-                    desk.end(case.open, now.at, EndReason::Cleared);
+                    // It went on the right way after all: the tracker had lost its way, or somebody turned.
+                    desk.end(case.open, now.at, EndReason::Retracted);
                 }
                 (Some(index), true | false) => {
                     let case = &mut self.cases[index];
@@ -217,7 +219,7 @@ fn statement(mover: &Mover, now: Moment, began: Moment, sum: &Against, trace: &T
         severity: Severity::Severe,
         confidence: (0.5 + 0.45 * sum.opposing as f32 / sum.steps.max(1) as f32).min(0.95),
         region: Some(mover.bbox),
-        detail: Detail::Vehicle { track: mover.id, class: mover.class, duration_s: now.secs_since(began) },
+        detail: Detail::Vehicle { track: mover.id, class: mover.class, duration_s: now.secs_since(began), path: mover.way() },
         proof: proof(
             "most steps of its track lead against the direction of its places, far enough to be no reversing",
             &[
@@ -227,7 +229,7 @@ fn statement(mover: &Mover, now: Moment, began: Moment, sum: &Against, trace: &T
                 ("frames_min", f64::from(params.frames_min)),
             ],
             &[trace],
-            sum.metres.is_some(),
+            Ground { calibrated: sum.metres.is_some(), error_m: sum.ground_error_m },
         ),
     }
 }

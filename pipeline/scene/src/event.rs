@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     detection::Class,
-    geometry::NormBox,
+    geometry::{NormBox, NormPoint},
     id::{TrackId, ZoneId},
     time::MediaTime,
 };
@@ -258,6 +258,12 @@ pub enum Detail {
         /// Length of the queue; absent without calibration.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         queue_m: Option<f32>,
+        /// How fast it grows (negative: shrinks), metres a minute over the last minutes; absent without calibration.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        queue_growth_m_per_min: Option<f32>,
+        /// How many times longer the way takes than with nobody in it; absent until that is learned.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        travel_time_index: Option<f32>,
     },
     /// Of `traffic.stopped_vehicle`, `traffic.wrong_way` and `traffic.pedestrian`.
     Vehicle {
@@ -267,6 +273,9 @@ pub enum Detail {
         class: Class,
         /// For how long.
         duration_s: f32,
+        /// Its way through the picture up to now, oldest first, at most 24 points of its feet.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        path: Vec<NormPoint>,
     },
     /// Of `fire.flame` and `fire.smoke`.
     Fire {
@@ -317,6 +326,9 @@ pub struct Proof {
     pub samples: Vec<Sample>,
     /// Whether speeds and densities stand on a calibration of the camera.
     pub calibrated: bool,
+    /// Root mean square of the calibration's error on its own points, metres; absent without calibration, and where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration_error_m: Option<f32>,
 }
 
 impl Proof {

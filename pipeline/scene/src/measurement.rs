@@ -63,6 +63,15 @@ pub struct TrafficFigures {
     /// Space-mean speed; absent without calibration or without vehicles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speed_kmh: Option<f32>,
+    /// Time-mean speed: the mean over the vehicles that were counted, each at that moment; absent without calibration or without any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed_time_mean_kmh: Option<f32>,
+    /// Speed with nobody in the way, learned over days; absent without calibration, and until it is learned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_flow_kmh: Option<f32>,
+    /// How many times longer the way takes than with nobody in it. Also without calibration: speeds in relative terms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub travel_time_index: Option<f32>,
     /// Share of the vehicles that stand or crawl, 0 to 1.
     pub stopped_share: f32,
     /// Level of service; absent while it is unknown.
@@ -71,6 +80,12 @@ pub struct TrafficFigures {
     /// Length of the queue; absent without calibration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue_m: Option<f32>,
+    /// How fast it grows (negative: shrinks), metres a minute over the last minutes; absent without calibration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_growth_m_per_min: Option<f32>,
+    /// Cycle of the zone's signal, configured or learned; absent where none is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal_cycle_s: Option<f32>,
     /// Whether speed and density stand on a calibration of the camera.
     pub calibrated: bool,
     /// Frames that the figures stand on.

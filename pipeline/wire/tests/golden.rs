@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use matpho_scene::{
-    Class, ClockSource, NormBox, Seen, TrackId, WallTime,
+    Class, ClockSource, NormBox, NormPoint, Seen, TrackId, WallTime,
     event::{Detail, EndReason, EventKind, LevelOfService, Phase, Proof, Sample, Severity, Trend},
     measurement::{Figures, FloodFigures, Judgement, TrafficFigures},
 };
@@ -53,6 +53,7 @@ fn flame(phase: Phase) -> EventData {
             thresholds: BTreeMap::from([("hits_min".to_owned(), 4.0), ("window".to_owned(), 6.0)]),
             samples: vec![sample(60.0, 0.5), sample(65.0, 0.75)],
             calibrated: false,
+            calibration_error_m: None,
         },
         models: vec![ModelRef { id: "fire".parse().unwrap(), sha256: "ab".repeat(32) }],
         end_reason: (phase == Phase::Ended).then_some(EndReason::Cleared),
@@ -96,11 +97,15 @@ fn events() {
         speed_kmh: Some(6.5),
         stopped_share: 0.75,
         queue_m: Some(85.0),
+        queue_growth_m_per_min: Some(12.5),
+        travel_time_index: Some(5.5),
     };
+    jam.proof.calibrated = true;
+    jam.proof.calibration_error_m = Some(0.25);
     check("event_congestion", envelope(&jam.event.message_id(0), &jam.type_name(), jam.clone()));
     let mut stopped = flame(Phase::Began);
     stopped.kind = EventKind::StoppedVehicle;
-    stopped.detail = Detail::Vehicle { track: TrackId(17), class: Class::Truck, duration_s: 15.5 };
+    stopped.detail = Detail::Vehicle { track: TrackId(17), class: Class::Truck, duration_s: 15.5, path: vec![NormPoint::clamped(0.25, 0.5), NormPoint::clamped(0.375, 0.75)] };
     check("event_stopped_vehicle", envelope(&stopped.event.message_id(0), &stopped.type_name(), stopped.clone()));
 }
 
@@ -119,9 +124,14 @@ fn measurements() {
         density_pc_per_km_lane: Some(12.5),
         occupancy: 0.125,
         speed_kmh: Some(31.5),
+        speed_time_mean_kmh: Some(34.5),
+        free_flow_kmh: Some(42.0),
+        travel_time_index: Some(1.3125),
         stopped_share: 0.0,
         level_of_service: Some(LevelOfService::C),
-        queue_m: None,
+        queue_m: Some(20.0),
+        queue_growth_m_per_min: Some(-4.5),
+        signal_cycle_s: Some(90.0),
         calibrated: true,
         frames: 300,
     }));

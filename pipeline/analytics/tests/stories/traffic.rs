@@ -72,7 +72,7 @@ fn a_queue_that_outlasts_the_signal_is_congestion_where_the_cycle_is_known() {
     zone.signal_cycle_s = Some(Seconds::new(120.0).unwrap());
     Story::new(plan_of(&[Congestion], zone), 2.0, 260.0).with(jam(0.0, 400.0)).expect(
         "
-            120.0 #1 began traffic.congestion moderate level F since 10.0
+            130.0 #1 began traffic.congestion moderate level F since 10.0
             ",
     );
 }
