@@ -44,8 +44,8 @@ def manifest(*sets, use="train", split=("train",)):
 
 
 def read_boxes(picture_path, width, height):
-    """Labels beside a picture as [n, 5]: class, x1, y1, x2, y2 in pixels of the file."""
-    path = Path(picture_path).with_suffix(".txt")
+    """Labels beside a picture, or in the folder `labels` beside its folder `images`, as [n, 5]: class, x1, y1, x2, y2 in pixels of the file."""
+    path = Path(str(picture_path).replace("/images/", "/labels/")).with_suffix(".txt")
     rows = []
     if path.exists():
         for line in path.read_text(encoding="utf-8").splitlines():

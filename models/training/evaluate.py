@@ -36,7 +36,7 @@ class Model:
         options.intra_op_num_threads, options.log_severity_level = 1, 3
         self.session = onnxruntime.InferenceSession(str(path or MODELS / entry["file"]), options, providers=["CPUExecutionProvider"])
         self.name = self.session.get_inputs()[0].name
-        self.grid, self.seconds, self.pictures = anchor_grid(self.width, self.height), 0.0, 0
+        self.grid, self.seconds, self.pictures = anchor_grid(self.width, self.height, entry["output"]["strides"]), 0.0, 0
 
     def feed(self, picture):
         """The input for one picture [1, 3, h, w], and the factors from input pixels back to its own."""

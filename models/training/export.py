@@ -16,7 +16,7 @@ import torch
 from torch.nn import functional as F
 
 from common import FIRE, MODELS, VEHICLES, work_root
-from nets import Detector, WaterNet, activate
+from nets import Detector, FireNet, WaterNet, activate
 
 
 def build(model):
@@ -26,7 +26,7 @@ def build(model):
     if model == "vehicles":
         return Detector(len(VEHICLES)), (640, 384)
     if model == "fire":
-        return Detector(len(FIRE)), (512, 288)
+        return FireNet(len(FIRE)), (512, 288)
     return WaterNet(), (384, 224)
 
 

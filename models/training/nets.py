@@ -197,6 +197,33 @@ class WaterNet(nn.Module):
         return y.sigmoid() if self.probabilities else y
 
 
+class FireNet(nn.Module):
+    """Fire and smoke in cells of 16 x 16 pixels: the published backbone, all three of its levels side by side, a small head.
+
+    Output [batch, cells, 5 + classes] as a Detector's: box, objectness (always one), classes; a score is its class's alone."""
+
+    def __init__(self, classes, width=80):
+        super().__init__()
+        self.backbone = Backbone()
+        self.cells = nn.Sequential(Conv(512, width), Separable(width, width, 5), Separable(width, width, 5), nn.Conv2d(width, 4 + classes, 1))
+        self.probabilities = False
+
+    def features(self, x):
+        """[batch, 512, h / 16, w / 16]: mean and maximum of stride 8, stride 16, stride 32 doubled."""
+        c3, c4, c5 = self.backbone(x)
+        return torch.cat((F.avg_pool2d(c3, 2), F.max_pool2d(c3, 2), c4, F.interpolate(c5, scale_factor=2.0)), 1)
+
+    def answer(self, features):
+        y = self.cells(features).flatten(2).transpose(1, 2)
+        box, classes = y[..., :4], y[..., 4:]
+        if self.probabilities:
+            return torch.cat((box, torch.ones_like(box[..., :1]), classes.sigmoid()), 2)
+        return torch.cat((box, torch.full_like(box[..., :1], 20.0), classes), 2)
+
+    def forward(self, x):
+        return self.answer(self.features(x))
+
+
 def published_convolutions(path):
     """(weight, bias) of every convolution of an ONNX file, in graph order."""
     graph = onnx.load(path).graph
@@ -212,7 +239,7 @@ def start_from_published(net, path, class_rows=None):
     convs = [m for m in net.modules() if isinstance(m, nn.Conv2d)]
     published = published_convolutions(path)
     class_heads = [h.cls for h in net.heads] if isinstance(net, Detector) else []
-    shared = convs if class_heads else [m for part in (net.backbone, net.top_down) for m in part.modules() if isinstance(m, nn.Conv2d)]
+    shared = convs if class_heads else [m for part in (net.backbone, getattr(net, "top_down", nn.Identity())) for m in part.modules() if isinstance(m, nn.Conv2d)]
     with torch.no_grad():
         for conv, (weight, bias) in zip(shared, published):
             if conv in class_heads:
@@ -226,10 +253,12 @@ def start_from_published(net, path, class_rows=None):
     return net
 
 
-def anchor_grid(width, height):
-    """Column, row and stride of every anchor, [anchors, 3], in output order."""
-    parts = []
-    for stride in STRIDES:
-        rows, cols = np.mgrid[0 : height // stride, 0 : width // stride]
-        parts.append(np.stack((cols.ravel(), rows.ravel(), np.full(rows.size, stride)), 1))
-    return np.concatenate(parts).astype(np.float32)
+def cell_grid(width, height, stride):
+    """Column, row and stride of every cell of one output level, [cells, 3], in output order."""
+    rows, cols = np.mgrid[0 : height // stride, 0 : width // stride]
+    return np.stack((cols.ravel(), rows.ravel(), np.full(rows.size, stride)), 1).astype(np.float32)
+
+
+def anchor_grid(width, height, strides=STRIDES):
+    """The cells of all output levels, [anchors, 3]."""
+    return np.concatenate([cell_grid(width, height, stride) for stride in strides])

@@ -9,6 +9,7 @@ Sets without a stated licence are marked `use = "eval"`; the trainers read nothi
 
 import hashlib
 import json
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -23,18 +24,25 @@ SETS = {
     "highway": ("vehicles/*/highway_*.jpg", "CC-BY-4.0", "train"),
     "cctv": ("fire/cctv/*.jpg", "CC-BY-4.0", "train"),
     "urban-smoke": ("fire/urban-smoke/*.jpg", "MIT", "train"),
+    "rzosn": ("fire/rzosn/images/*/*.jpg", "CC-BY-4.0", "train"),
     "water-masks": ("flood/water-masks/images/*.jpg", "MIT", "train"),
     "fire-negatives": ("fire/negatives/*.jpg", "none stated", "eval"),
     "flood-streets": ("flood/streets/*.jpg", "none stated", "eval"),
     "hcmc": ("hcmc-cameras/*.jpg", "none stated", "eval"),
 }
 # Similarity of two pictures' edges from which they count as one scene, by set.
-SAME_SCENE = {"bridge": 0.5, "highway": 0.7, "cctv": 0.55, "urban-smoke": 0.7, "water-masks": 0.7}
+SAME_SCENE = {"bridge": 0.5, "highway": 0.7, "cctv": 0.55, "urban-smoke": 0.7, "rzosn": 0.6, "water-masks": 0.7}
+# Pictures whose boxes and captions are painted in, among them photographs marked as agencies' own: never read.
+LEFT_OUT = re.compile(r"(large|middle|small|other)_")
+# At most so many pictures of one named video of a set, evenly spread.
+OF_ONE_VIDEO = {"rzosn": 24}
 # Sets that come from a few cameras, so that a picture too dark to match is still from one of them.
 FEW_CAMERAS = ("bridge", "cctv")
 # Sets whose pictures carry black bars from an earlier letterboxing.
-BARRED = ("highway", "cctv", "urban-smoke")
-HELD_SHARE = 0.2
+BARRED = ("highway", "cctv", "urban-smoke", "rzosn")
+# What others must never be near copies of: pictures that only judge, the held-back pictures of other sets, and clips.
+JUDGES = {"rzosn": ("fire-negatives", "flood-streets", "hcmc", "cctv", "urban-smoke")}
+HELD_SHARE = {"rzosn": 0.1}
 SHIPPED = Path(__file__).with_name("datasets.tsv")
 
 
@@ -97,6 +105,21 @@ def video_name(name):
     return None if stem.startswith("img") else stem
 
 
+def series(name):
+    """The video that a picture's name tells, or None for a picture on its own: `part1_mp4-169_jpg.rf…` is a frame of part1."""
+    match = re.match(r"(.*?(?:mp4|frames?_?|FrontRoomFire|barbecue|FlashoverDemonstration|Frames|Img_|flame\d+))[-_]?\d+", name)
+    return match.group(1) if match else None
+
+
+def thinned(paths, most):
+    """The pictures of a set that are worth a look: none with painted boxes, and of one video no more than `most`."""
+    videos = defaultdict(list)
+    for path in paths:
+        if not LEFT_OUT.match(path.name):
+            videos[(series(path.name) if most else None) or path.name].append(path)
+    return sorted(p for v in videos.values() for p in (v[:: -(-len(v) // most)] if most else v))
+
+
 def held_groups(rows):
     """The groups held back: the smaller ones in a fixed shuffled order until a fifth of the pictures is reached."""
     members = defaultdict(list)
@@ -105,7 +128,7 @@ def held_groups(rows):
     order = sorted(members, key=lambda g: hashlib.sha256(f"{rows[0]['set']}/{g}".encode()).hexdigest())
     held, count = set(), 0
     for group in order:
-        if count + len(members[group]) <= HELD_SHARE * len(rows):
+        if count + len(members[group]) <= HELD_SHARE.get(rows[0]["set"], 0.2) * len(rows):
             held.add(group)
             count += len(members[group])
     return held
@@ -116,7 +139,7 @@ def main():
     out.parent.mkdir(parents=True, exist_ok=True)
     lines, digests = [], {}
     for name, (pattern, licence, use) in SETS.items():
-        paths = sorted(root.glob(pattern))
+        paths = thinned(sorted(root.glob(pattern)), OF_ONE_VIDEO.get(name))
         if not paths:
             print(f"{name}: nothing found")
             continue
@@ -139,7 +162,10 @@ def main():
             }
             rows.append(row)
         if name == "cctv":
-            join_videos(rows, root / "fire/cctv/sources.tsv")
+            names = dict(line.split("\t")[:2] for line in (root / "fire/cctv/sources.tsv").read_text(encoding="utf-8").splitlines())
+            join_videos(rows, lambda row: video_name(names[Path(row["path"]).stem].rstrip()))
+        if name == "rzosn":
+            join_videos(rows, lambda row: series(Path(row["path"]).name))
         held = held_groups(rows) if use == "train" else set()
         if name == "bridge":
             held = bridge_held(rows)
@@ -157,9 +183,42 @@ def main():
         splits = {s: sum(r["split"] == s for r in rows) for s in ("train", "held", "held-shared-view", "unused")}
         print(f"{name}: {len(rows)} pictures, {len({r['group'] for r in rows})} groups, {splits}, {licence}, {use}, digest {digests[name][:16]}")
         lines += rows
+    for name, judges in JUDGES.items():
+        leave_out_copies([r for r in lines if r["set"] == name], [r for r in lines if r["set"] in judges and r["split"] == "held"])
     out.write_text("".join(json.dumps(r) + "\n" for r in lines), encoding="utf-8")
     print(f"wrote {len(lines)} lines to {out}")
     compare_with_shipped(lines, digests)
+
+
+def leave_out_copies(rows, judges, same=0.55):
+    """Takes out of training what shows a scene that is judged on elsewhere: collections from the web share pictures."""
+    if not rows:
+        return
+    pictures = [cv2.imread(str(data_root() / r["path"])) for r in judges]
+    pictures = [p[y1:y2, x1:x2] for p, (x1, y1, x2, y2) in zip(pictures, (r["content"] for r in judges))]
+    pictures += [p for path in sorted((data_root() / "clips/fire").glob("*.mp4")) for _, p in clip_frames(path, 2.0)]
+    judged = np.array([edge_signature(p) for p in pictures])
+    count = 0
+    for row in rows:
+        x1, y1, x2, y2 = row["content"]
+        p = cv2.imread(str(data_root() / row["path"]))[y1:y2, x1:x2]
+        if max((judged @ edge_signature(p)).max(), (judged @ edge_signature(p[:, ::-1])).max()) > same:
+            row["split"], count = "unused", count + 1
+    print(f"{rows[0]['set']}: {count} pictures left out, near copies of what is judged on")
+
+
+def clip_frames(path, every_s=1.0, limit=60):
+    """Frames of a clip, one each `every_s` seconds: (time, picture)."""
+    clip = cv2.VideoCapture(str(path))
+    rate = clip.get(cv2.CAP_PROP_FPS) or 25
+    step, index, taken = max(1, round(rate * every_s)), 0, 0
+    while taken < limit and clip.grab():
+        if index % step == 0:
+            ok, picture = clip.retrieve()
+            if ok:
+                yield index / rate, picture
+                taken += 1
+        index += 1
 
 
 def compare_with_shipped(lines, digests):
@@ -175,12 +234,11 @@ def compare_with_shipped(lines, digests):
             print(f"not what the shipped weights saw: {theirs.split(chr(9))[0]}")
 
 
-def join_videos(rows, sources):
+def join_videos(rows, video_of):
     """Frames of one named video are one group, whatever they look like; look-alikes without a name join it."""
-    names = dict(line.rstrip("\n").split("\t")[:2] for line in sources.read_text(encoding="utf-8").splitlines())
     alias = {}
     for row in rows:
-        video = video_name(names[Path(row["path"]).stem])
+        video = video_of(row)
         if video:
             row["video"] = video
     for video in sorted({r["video"] for r in rows if "video" in r}):
