@@ -194,12 +194,14 @@ impl Config {
     /// Reads a text; relative paths in it are meant from `folder`.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, Vec<Complaint>> {
         Document::new(text, folder).read(|root| {
+            let http = read(root, "http", http);
             let state = read(root, "state", |section| state(section, folder));
+            let store = read(root, "store", |section| database::database(section, state.database_bytes_max));
             Self {
-                http: read(root, "http", http),
-                store: read(root, "store", |section| database::database(section, state.database_bytes_max)),
+                http,
+                broker: read(root, "broker", |section| broker(section, &store)),
                 state,
-                broker: read(root, "broker", broker),
+                store,
                 incidents: read(root, "incidents", incidents),
                 auth: read(root, "auth", auth),
                 clips: read(root, "clips", clips),
@@ -263,7 +265,7 @@ const MANAGED_KEYS: [&str; 5] = ["listen", "mosquitto", "tls_listen", "tls_certi
 const EXTERNAL_KEYS: [&str; 8] =
     ["url", "username", "password_file", "ca_file", "shared_group", "client_id", "takeover_s", "session_hours"];
 
-fn broker(section: &Section<'_>) -> Broker {
+fn broker(section: &Section<'_>, store: &Database) -> Broker {
     let mode: String = section.or("mode", "managed".to_owned());
     // A key of the other mode would do nothing: that is said rather than left to be found out.
     let foreign = |keys: &[&'static str], own: &str| {
@@ -274,7 +276,7 @@ fn broker(section: &Section<'_>) -> Broker {
     match mode.as_str() {
         "external" => {
             foreign(&MANAGED_KEYS, "external");
-            Broker::External(external(section))
+            Broker::External(external(section, store))
         }
         _ => {
             if mode != "managed" {
@@ -301,7 +303,7 @@ fn managed(section: &Section<'_>) -> ManagedBroker {
     ManagedBroker { listen: section.or("listen", loopback(1883)), mosquitto: program.into(), tls }
 }
 
-fn external(section: &Section<'_>) -> ExternalBroker {
+fn external(section: &Section<'_>, store: &Database) -> ExternalBroker {
     let url = section.optional::<String>("url");
     if url.is_none() && !section.has("url") {
         section.refuse("url", "it is missing: mode = \"external\" needs it, such as \"mqtts://broker.example.vn:8883\"");
@@ -328,6 +330,12 @@ fn external(section: &Section<'_>) -> ExternalBroker {
     let ca_file = section.path("ca_file");
     if tls && ca_file.is_none() {
         section.refuse("url", "mqtts:// needs ca_file, the PEM file of the authority that signed the broker's certificate");
+    }
+    if section.has("shared_group") && matches!(store, Database::Sqlite { .. }) {
+        section.refuse(
+            "shared_group",
+            "centres that share what comes keep it in one database: set store.url to a PostgreSQL, or remove it",
+        );
     }
     let name = |key| {
         let name: Option<String> = section.optional(key);
@@ -492,7 +500,8 @@ mod tests {
             .lines()
             .filter(|line| !MANAGED_KEYS[1..].iter().any(|key| line.starts_with(key)) && *line != "listen = \"127.0.0.1:1883\"")
             .collect::<Vec<_>>()
-            .join("\n");
+            .join("\n")
+            + "\n[store]\nurl = \"postgres://matpho@db/matpho\"\n";
         let config = Config::parse(&external, Path::new("/")).unwrap();
         let Broker::External(broker) = config.broker else { panic!("{config:?}") };
         assert_eq!((broker.host.as_str(), broker.port, broker.tls), ("broker.example.vn", 8883, true));

@@ -147,6 +147,11 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
 
     let tasks = TaskTracker::new();
     if let (Broker::External(external), Some(_)) = (&config.broker, &access.shared_group) {
+        if config.state.files_folder == config.state.folder {
+            tracing::warn!(
+                "this centre keeps pictures and clips for itself; the others of its group cannot show them (state.files_folder)"
+            );
+        }
         let heir = Arc::new(Heir { store: store.clone(), access, silence: external.takeover });
         heir.live().await?;
         tasks.spawn({

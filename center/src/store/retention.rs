@@ -21,7 +21,7 @@ const INCIDENTS_MAX: i64 = 100;
 pub enum Kept {
     /// Closed incidents with their events, log, pictures and clips; since they were closed.
     Incidents,
-    /// Messages about events as they came; since they arrived.
+    /// Messages about events of closed incidents, as they came; since they arrived.
     Messages,
     /// Measurements; since their period began.
     Measurements,
@@ -53,7 +53,12 @@ impl Kept {
     const fn old(self) -> (&'static str, &'static str) {
         match self {
             Self::Incidents => ("i.id", "incidents i WHERE i.state = 'closed' AND i.closed_at < $1"),
-            Self::Messages => ("source, id", "event_messages WHERE arrived_at < $1"),
+            Self::Messages => (
+                "source, id",
+                "event_messages m WHERE m.arrived_at < $1 AND NOT EXISTS (
+                     SELECT 1 FROM incident_events ie JOIN incidents i ON i.id = ie.incident
+                     WHERE ie.event = m.event AND i.state <> 'closed')",
+            ),
             Self::Measurements => ("line", "measurements WHERE from_at < $1"),
             Self::Pictures => (
                 "v.path",

@@ -344,9 +344,17 @@ impl Gateway {
         Self::connect_to(center.broker(), user, password)
     }
 
+    pub fn connect_named((host, port): (String, u16), name: &str) -> Result<Self, String> {
+        Self::connect_full((host, port), name, "tdm.gw-01", "gateway-password-01")
+    }
+
     /// At any broker.
     pub fn connect_to((host, port): (String, u16), user: &str, password: &str) -> Result<Self, String> {
-        let mut options = MqttOptions::new(user, host, port);
+        Self::connect_full((host, port), user, user, password)
+    }
+
+    fn connect_full((host, port): (String, u16), name: &str, user: &str, password: &str) -> Result<Self, String> {
+        let mut options = MqttOptions::new(name, host, port);
         options.set_credentials(user, password);
         options.set_max_packet_size(Some(1 << 20));
         let (client, connection) = Client::new(options, 64);
