@@ -21,13 +21,15 @@ from nets import Detector, FireNet, WaterNet, activate
 
 def build(model):
     """An untrained network of a model and its input size (w, h)."""
+    if model == "vehicles-wide":
+        return Detector(len(VEHICLES)), (832, 480)
     if model == "vehicles-relu":
         return activate(Detector(len(VEHICLES)), F.relu), (640, 384)
     if model == "vehicles":
         return Detector(len(VEHICLES)), (640, 384)
     if model == "fire":
         return FireNet(len(FIRE)), (512, 288)
-    return WaterNet(), (384, 224)
+    return WaterNet(), (512, 288)
 
 
 def export(net, size, path):
@@ -63,12 +65,12 @@ def enter_hash(registry, model, digest):
 
 def main():
     args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    args.add_argument("model", choices=("vehicles", "vehicles-relu", "fire", "water"))
+    args.add_argument("model", choices=("vehicles", "vehicles-wide", "vehicles-relu", "fire", "water"))
     args.add_argument("--checkpoint", type=Path)
     args.add_argument("--out", type=Path, help="write here and leave the registry alone")
     args = args.parse_args()
     net, size = build(args.model)
-    net.load_state_dict(torch.load(args.checkpoint or work_root() / f"{args.model}.pt")["average"])
+    net.load_state_dict(torch.load(args.checkpoint or work_root() / f"{args.model.removesuffix('-wide')}.pt")["average"])
     path = args.out or MODELS / f"{args.model}.onnx"
     shape, apart = export(net, size, path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
