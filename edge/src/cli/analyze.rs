@@ -76,7 +76,7 @@ fn source(text: &str) -> anyhow::Result<Source> {
     }
 }
 
-fn is_picture(path: &Path) -> bool {
+pub fn is_picture(path: &Path) -> bool {
     path.extension().and_then(|e| e.to_str()).is_some_and(|e| ["jpg", "jpeg", "png"].contains(&e.to_ascii_lowercase().as_str()))
 }
 

@@ -4,10 +4,13 @@
 
 mod analyze;
 mod annotate;
+mod calibrate;
 mod eval;
 mod probe;
 mod replay;
 mod session;
+mod suggest;
+mod watch;
 
 use std::{
     collections::BTreeSet,
@@ -61,6 +64,10 @@ enum Command {
     },
     /// The models: what there is, whether the files are right, fetching them
     Models(ModelsArgs),
+    /// Makes a calibration of points measured on the road: lines for the configuration, what they are worth, a picture to check them by
+    Calibrate(calibrate::CalibrateArgs),
+    /// Watches a camera and proposes zones: lines for the configuration and a picture to judge them by
+    SuggestZones(suggest::SuggestArgs),
     /// Plays a recording of detections (`analyze --detections`) through the analytics
     Replay(replay::ReplayArgs),
     /// Prints a commented configuration to start from
@@ -160,6 +167,8 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Probe(args) => probe::probe(&args),
         Command::CheckConfig { file } => check_config(&file),
         Command::Models(args) => models_command(&args),
+        Command::Calibrate(args) => calibrate::calibrate(&args),
+        Command::SuggestZones(args) => suggest::suggest(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::PrintDefaultConfig => Ok(write!(std::io::stdout(), "{}", config::DEFAULT)?),
     }

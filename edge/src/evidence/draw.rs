@@ -98,6 +98,33 @@ impl<'p> Canvas<'p> {
         }
     }
 
+    /// A line with a head at its end.
+    pub fn arrow(&mut self, from: NormPoint, to: NormPoint, colour: Colour) {
+        self.line(from, to, colour);
+        let (w, h) = (self.size.width as f32, self.size.height as f32);
+        let (dx, dy) = ((to.x - from.x) * w, (to.y - from.y) * h);
+        let length = dx.hypot(dy).max(1.0);
+        let head = (self.stroke * 14) as f32;
+        for side in [-0.5f32, 0.5] {
+            let (x, y) = (to.x * w - head * (dx - dy * side) / length, to.y * h - head * (dy + dx * side) / length);
+            self.line(to, NormPoint::clamped(x / w, y / h), colour);
+        }
+    }
+
+    /// A small upright cross, its middle at `p`.
+    pub fn cross(&mut self, p: NormPoint, colour: Colour) {
+        let ((x, y), arm) = (self.pixel(p), self.stroke * 6);
+        self.fill([x - arm, y, x + arm + 1, y + self.stroke], colour);
+        self.fill([x, y - arm, x + self.stroke, y + arm + 1], colour);
+    }
+
+    /// Words beside a point.
+    pub fn label(&mut self, p: NormPoint, words: &str, colour: Colour) {
+        let (x, y) = self.pixel(p);
+        let y = (y + self.stroke).min(i64::from(self.size.height) - self.line_height()).max(0);
+        self.words(x + 2 * self.stroke, y, words, colour);
+    }
+
     /// Pixels from one line of words to the next.
     pub fn line_height(&self) -> i64 {
         10 * self.stroke

@@ -6,3 +6,4 @@ mod config;
 mod eval;
 mod pull;
 mod replay;
+mod setup;

@@ -65,28 +65,29 @@ impl Area {
         shrunk
     }
 
-    /// With gaps of one cell closed, where `free` allows.
+    /// With gaps of up to four cells closed, where `free` allows: between lanes nobody drives.
     pub fn closed(&self, free: impl Fn(Cell) -> bool) -> Self {
         let mut closed = self.clone();
-        self.grown().shrunk().cells().filter(|&cell| free(cell)).for_each(|cell| closed.insert(cell));
+        self.grown().grown().shrunk().shrunk().cells().filter(|&cell| free(cell)).for_each(|cell| closed.insert(cell));
         closed
     }
 
-    /// The part that hangs together and is largest.
-    pub fn largest(&self) -> Self {
-        let mut best = Self::none();
-        let mut seen = Self::none();
+    /// The parts that hang together.
+    pub fn parts(&self) -> Vec<Self> {
+        let (mut parts, mut seen) = (Vec::new(), Self::none());
         for start in self.cells() {
-            if seen.holds(start) {
-                continue;
-            }
-            let part = flood(start, |cell| self.holds(cell));
-            part.cells().for_each(|cell| seen.insert(cell));
-            if part.len() > best.len() {
-                best = part;
+            if !seen.holds(start) {
+                let part = flood(start, |cell| self.holds(cell));
+                part.cells().for_each(|cell| seen.insert(cell));
+                parts.push(part);
             }
         }
-        best
+        parts
+    }
+
+    /// The largest of them.
+    pub fn largest(&self) -> Self {
+        self.parts().into_iter().max_by_key(Self::len).unwrap_or_else(Self::none)
     }
 
     /// With everything that it surrounds.

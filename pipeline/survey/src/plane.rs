@@ -136,7 +136,7 @@ pub struct GridLine {
 pub struct ClickError {
     /// The longest way that any of the measured points moves on the road, in metres, and its number, from 1.
     pub worst: (usize, f64),
-    /// The largest change of the length between two measured points that lie far apart, as a share of it.
+    /// The largest change of the length between any two measured points, as a share of it.
     pub length_share: f64,
 }
 

@@ -1,7 +1,5 @@
 //! From flows to zones: where a carriageway lies, which way it goes, where to count.
 
-use std::collections::BTreeMap;
-
 use matpho_scene::{Direction, NormPoint, Polygon, geometry::segments_cross};
 
 use crate::{
@@ -13,8 +11,6 @@ use crate::{
 
 /// A zone smaller than this share of the picture is not worth one.
 const AREA_MIN: f32 = 0.003;
-/// In a flow of so many trips a cell that one vehicle alone drove over is a stray.
-const STRAYS_FROM: usize = 6;
 /// Counting lines stay this far from the picture's edge, where vehicles are cut off.
 const EDGE: f32 = 0.06;
 /// And reach so far beyond the zone's sides.
@@ -75,34 +71,31 @@ impl Way {
 /// The zones of all trips, the busiest first.
 pub(crate) fn propose(trips: &[Trip], aspect: f32) -> Vec<Proposal> {
     let flows = flows(trips, aspect);
-    let owner = owners(&flows);
-    flows.iter().enumerate().filter_map(|(number, flow)| proposal(number, flow, trips, &owner, aspect)).collect()
+    (0..flows.len()).filter_map(|number| proposal(number, &flows, trips, aspect)).collect()
 }
 
-/// Which flow each cell belongs to: the one with most vehicles there.
-fn owners(flows: &[Flow]) -> BTreeMap<Cell, usize> {
-    let mut best: BTreeMap<Cell, (u32, usize)> = BTreeMap::new();
-    for (number, flow) in flows.iter().enumerate() {
-        let least = if flow.trips.len() >= STRAYS_FROM { 2 } else { 1 };
-        for (&cell, &(n, _)) in flow.cells.iter().filter(|(_, (n, _))| *n >= least) {
-            let most = best.entry(cell).or_insert((n, number));
-            if n > most.0 {
-                *most = (n, number);
-            }
-        }
-    }
-    best.into_iter().map(|(cell, (_, number))| (cell, number)).collect()
+/// Two flows go against each other where the cosine of the angle between them is below this.
+const OPPOSITE: f32 = -0.5;
+
+/// Whether a cell of a flow is rather the oncoming traffic's: on an undivided street the one with most vehicles there has it. Roads that cross both
+/// keep the crossing.
+fn given_up(number: usize, cell: Cell, flows: &[Flow]) -> bool {
+    let mine = flows[number].cells.get(&cell).map_or(0, |(n, _)| *n);
+    flows.iter().enumerate().any(|(other, flow)| {
+        let theirs = flow.cells.get(&cell).map_or(0, |(n, _)| *n);
+        let stronger = theirs > mine || (theirs == mine && other < number);
+        other != number && theirs > 0 && stronger && dot(flow.way, flows[number].way) < OPPOSITE
+    })
 }
 
-fn proposal(number: usize, flow: &Flow, trips: &[Trip], owner: &BTreeMap<Cell, usize>, aspect: f32) -> Option<Proposal> {
+fn proposal(number: usize, flows: &[Flow], trips: &[Trip], aspect: f32) -> Option<Proposal> {
+    let flow = &flows[number];
     let mut area = Area::none();
-    owner.iter().filter(|(_, of)| **of == number).for_each(|(&cell, _)| area.insert(cell));
-    let ours = |cell: Cell| owner.get(&cell).is_none_or(|of| *of == number);
-    let area = area.closed(ours).largest().filled();
+    flow.cells.keys().filter(|&&cell| !given_up(number, cell, flows)).for_each(|&cell| area.insert(cell));
+    let area = area.closed(|cell| !given_up(number, cell, flows)).largest().filled();
     let polygon = outline(&area).filter(|polygon| polygon.area() >= AREA_MIN)?;
 
-    let sum = flow.cells.values().fold((0.0, 0.0), |sum, (_, way)| (sum.0 + way.0, sum.1 + way.1));
-    let mean = unit(sum);
+    let mean = flow.way;
     let trips: Vec<&Trip> = flow.trips.iter().map(|&number| &trips[number]).collect();
     let mut steps: Vec<(f32, Step)> = trips
         .iter()
@@ -150,7 +143,12 @@ fn counting_line(
         let point = middle(near)?;
         let ways = near.iter().filter_map(|(_, step)| flow.cells.get(&cell(step.foot))).map(|(_, way)| *way);
         let way = ways.fold((0.0, 0.0), |sum, way| (sum.0 + way.0, sum.1 + way.1));
-        let way = if way == (0.0, 0.0) { mean } else { unit(way) };
+        let way = match Way::of(mean) {
+            // Across a street that a camera looks along is level in the picture, whatever the lanes' slant.
+            Way::TowardsTheCamera | Way::AwayFromTheCamera => (0.0, mean.1.signum()),
+            _ if way == (0.0, 0.0) => mean,
+            Way::ToTheLeft | Way::ToTheRight => unit(way),
+        };
         let line = across(point, way, polygon, aspect)?;
         let inside = |p: &NormPoint| (EDGE..=1.0 - EDGE).contains(&p.y);
         if !inside(&point) || !(EDGE..=1.0 - EDGE).contains(&point.x) {
@@ -163,7 +161,7 @@ fn counting_line(
     candidates.filter(|(_, counted, _)| *counted > 0).max_by(|a, b| a.2.total_cmp(&b.2)).map(|(line, counted, _)| (line, counted))
 }
 
-/// The line through a point at right angles to the way, from one side of the zone to the other.
+/// The line through a point at right angles to a way, from one side of the zone to the other.
 fn across(point: NormPoint, (dx, dy): Vector, polygon: &Polygon, aspect: f32) -> Option<[NormPoint; 2]> {
     const STEP: f32 = 0.004;
     let side = |sign: f32| {
