@@ -31,7 +31,7 @@ test: setup-tests console ## all tests
 
 bench: console ## benchmarks, as a table
 	cargo build --release --workspace --bins
-	cargo bench -p matpho-benches
+	cargo bench -p matpho-benches -p matpho-center --bench '*'
 
 lint: setup ## format, clippy, docs
 	cargo fmt --all --check

@@ -98,6 +98,14 @@ pub fn distance_m([lon_a, lat_a]: [f64; 2], [lon_b, lat_b]: [f64; 2]) -> f64 {
     2.0 * 6_371_000.0 * h.sqrt().min(1.0).asin()
 }
 
+/// A box that holds all places within a distance: west and east, south and north. Not made for the 180th meridian and the poles.
+pub fn around([longitude, latitude]: [f64; 2], distance_m: f64) -> [(f64, f64); 2] {
+    // A degree of latitude has 111.2 km on the sphere of `distance_m`; a little less makes the box a little larger.
+    let dlat = distance_m / 111_000.0;
+    let dlon = dlat / latitude.to_radians().cos().max(0.01);
+    [(longitude - dlon, longitude + dlon), (latitude - dlat, latitude + dlat)]
+}
+
 /// An event that was not known before.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sighting {
@@ -364,6 +372,11 @@ mod tests {
         // One minute of latitude is a nautical mile.
         let mile = distance_m([106.65, 10.98], [106.65, 10.98 + 1.0 / 60.0]);
         assert!((mile - 1853.0).abs() < 3.0, "{mile}");
+        let [(west, east), (south, north)] = around([106.65, 10.98], 150.0);
+        for edge in [[west, 10.98], [east, 10.98], [106.65, south], [106.65, north]] {
+            let far = distance_m([106.65, 10.98], edge);
+            assert!((150.0..150.5).contains(&far), "{far}");
+        }
         assert!((distance_m(spot("a").position.unwrap(), spot("b").position.unwrap()) - 100.0).abs() < 1.0);
     }
 }

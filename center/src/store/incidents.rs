@@ -64,7 +64,8 @@ impl FactRow {
     }
 }
 
-/// Incidents of a family around a time, with their cameras; `$state` says in which states.
+/// Incidents of a family around a time, with those of their cameras that are the given one or lie in a box around it; `$state` says in
+/// which states. The box spares the rules what is far away: on a bad evening a thousand jams are open at once.
 macro_rules! select_candidates {
     ($state:literal) => {
         concat!(
@@ -72,7 +73,8 @@ macro_rules! select_candidates {
              FROM incidents i
              JOIN incident_cameras ic ON ic.incident = i.id
              LEFT JOIN cameras c ON c.edge = ic.edge AND c.camera = ic.camera
-             WHERE i.family = $1 AND i.began_at <= $2 AND (i.ended_at IS NULL OR i.ended_at >= $3) AND ",
+             WHERE i.family = $1 AND i.began_at <= $2 AND (i.ended_at IS NULL OR i.ended_at >= $3)
+               AND ((ic.edge = $4 AND ic.camera = $5) OR (c.longitude BETWEEN $6 AND $7 AND c.latitude BETWEEN $8 AND $9)) AND ",
             $state,
             " ORDER BY i.id"
         )
@@ -121,12 +123,19 @@ impl Tx {
         } else {
             select_candidates!("i.state IN ('new', 'acknowledged')")
         };
+        let around = sighting.spot.position.map(|position| rules::around(position, settings.distance_m));
         let rows: Vec<CandidateRow> = fetch_all!(
             self.db(),
             sqlx::query_as(query)
                 .bind(word(&family))
                 .bind((sighting.began + settings.gap).as_unix_millis())
                 .bind((sighting.began - settings.gap).as_unix_millis())
+                .bind(&sighting.spot.edge)
+                .bind(&sighting.spot.camera)
+                .bind(around.map(|[(west, _), _]| west))
+                .bind(around.map(|[(_, east), _]| east))
+                .bind(around.map(|[_, (south, _)]| south))
+                .bind(around.map(|[_, (_, north)]| north))
         )
         .map_err(to("look for incidents that an event might join"))?;
         let mut candidates: Vec<Candidate> = Vec::new();
