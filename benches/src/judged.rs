@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::Path};
 
 use anyhow::{Context, Result};
 use matpho_analytics::{Analytic, CameraAnalytics, CameraPlan, Input, Observation, Output, Params, Purpose, Zone};
-use matpho_scene::{GroundPlane, GroundPoint, MediaTime, NormPoint, PictureSize, Polygon};
+use matpho_scene::{Detection, GroundPlane, GroundPoint, MediaTime, NormPoint, PictureSize, Polygon};
 use matpho_sim::{Begins, Bodies, Class, Direction, Object, Scenario, Watch};
 use matpho_track::{Tracker, TrackerParams};
 
@@ -74,6 +74,8 @@ pub struct Moment<'a> {
     pub truth: &'a [Object],
     /// What was said.
     pub outputs: &'a [Output],
+    /// What the detector found.
+    pub found: &'a [Detection],
     /// The street.
     pub watch: &'a Watch,
     /// Its watched carriageways.
@@ -180,7 +182,7 @@ pub fn play(street: &Street, ask: &Ask, bodies: &Bodies, mut each: impl FnMut(&M
             analytics.handle_input(at, Input::Stop);
         }
         let outputs: Vec<Output> = std::iter::from_fn(|| analytics.poll_output()).collect();
-        each(&Moment { t, truth: &truth, outputs: &outputs, watch: &watch, areas: &areas });
+        each(&Moment { t, truth: &truth, outputs: &outputs, found: &found, watch: &watch, areas: &areas });
     }
     Ok(())
 }

@@ -225,6 +225,11 @@ impl Mover {
         thinned(self.path.iter().map(|step| step.foot))
     }
 
+    /// How far it is from where it was first seen, in picture heights.
+    pub fn come_picture_heights(&self) -> f32 {
+        distance(self.origin, self.here())
+    }
+
     /// Where it is.
     pub fn here(&self) -> Step {
         self.path.back().copied().unwrap_or(self.anchor)

@@ -14,6 +14,8 @@ const CLEAR_BOX_LENGTHS: f32 = 0.3;
 
 /// Without a line, a vehicle counts once it has come this far, in its own box lengths.
 const DRIVEN_BOX_LENGTHS: f32 = 1.5;
+/// Without a zone too, it must also have come this far from where it was first seen: what crosses a junction far off does not pass here.
+const PASSED_PICTURE_HEIGHTS: f32 = 0.4;
 
 /// A vehicle that was counted, with its speed at that moment.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +40,10 @@ pub(crate) fn count(index: usize, carriageway: &Carriageway, road: &mut Road) ->
             // Where it stood before the line is noted from the first sighting on: who is fast crosses before anybody is sure of him.
             let passed = match carriageway.zone().counting_line {
                 Some(line) => crosses(index, line, mover),
-                None => mover.gone_box_lengths >= DRIVEN_BOX_LENGTHS,
+                None => {
+                    let passes = carriageway.is_drawn() || mover.come_picture_heights() >= PASSED_PICTURE_HEIGHTS;
+                    mover.gone_box_lengths >= DRIVEN_BOX_LENGTHS && passes
+                }
             };
             (passed && mover.hits >= HITS_MIN && mover.is_sure()).then(|| {
                 mover.counted_in.push(index);
