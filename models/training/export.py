@@ -29,7 +29,7 @@ def build(model):
         return Detector(len(VEHICLES)), (640, 384)
     if model == "fire":
         return FireNet(len(FIRE)), (512, 288)
-    return WaterNet(), (512, 288)
+    return WaterNet(), (384, 224)
 
 
 def export(net, size, path):
