@@ -296,7 +296,7 @@ def main():
     rng = np.random.default_rng(SEED)
     net = start()
     features, kinds, scenes, truths = prepared(net, Samples(work_root() / "sim"), work_root() / "fire-features.npy")
-    some = torch.from_numpy(features[np.sort(rng.choice(len(features), 300, replace=False))]).float()
+    some = torch.from_numpy(features[np.sort(rng.choice(len(features), min(300, len(features)), replace=False))]).float()
     mean, spread = some.mean((0, 2, 3))[:, None, None], some.std((0, 2, 3))[:, None, None] + 0.05
     groups = pools(kinds, scenes, args.share)
     grid = torch.from_numpy(cell_grid(WIDTH, HEIGHT, 16))
