@@ -1,11 +1,18 @@
 //! Whether fire, flood and camera health are judged rightly: on the simulated city's truth seen by a detector that errs, and on pixels.
+#![expect(clippy::unwrap_used, reason = "a bench may stop where it stands")]
 
-use matpho_analytics::Params;
+use matpho_analytics::{
+    Params,
+    fire::FireParams,
+    units::{Positive, Seconds, Share},
+};
 use matpho_benches::{
     Table,
     hazard::{
         Weather,
+        camera::{self, CameraOutcome, Suffers},
         fire::Sight,
+        flood::{self, FloodScene, WaterSight},
         lookalikes,
         play::{self, Pace, fire_plan},
         scenes::FireScene,
@@ -15,18 +22,39 @@ use matpho_benches::{
 use matpho_scene::event::EventKind;
 use matpho_sim::Models;
 
+#[path = "judgement_hazard/clips.rs"]
+mod clips;
+
 fn main() {
     println!("Command: `cargo bench -p matpho-benches --bench judgement_hazard`");
-    let scenes = fire_scenes();
-    fire(&scenes);
-    false_alarms();
+    let wanted =
+        |section: &str| std::env::var("MATPHO_BENCH_ONLY").map_or(true, |only| only.split(',').any(|word| word == section));
+    if wanted("fire") || wanted("ablations") {
+        let scenes = fire_scenes();
+        if wanted("fire") {
+            fire(&scenes);
+            false_alarms();
+        }
+        if wanted("ablations") {
+            ablations(&scenes);
+        }
+    }
+    if wanted("flood") {
+        floods();
+    }
+    if wanted("camera") {
+        cameras();
+    }
+    if wanted("clips") {
+        clips::judge();
+    }
 }
 
 type Scenes = Vec<(Weather, Vec<FireScene>)>;
 
-/// Streets that burn: 32 minutes of each weather.
+/// Streets that burn: half an hour of each weather.
 fn fire_scenes() -> Scenes {
-    let n = if is_smoke() { 1 } else { 16 };
+    let n = if is_smoke() { 1 } else { 15 };
     let models = Models::build();
     Weather::ALL
         .into_iter()
@@ -35,10 +63,10 @@ fn fire_scenes() -> Scenes {
 }
 
 const PACES: [(&str, Pace, f64); 4] = [
-    ("1 a second", Pace { every_s: 1.0, bursts: true, vehicles: true }, 5.0),
-    ("1 a second, no bursts", Pace { every_s: 1.0, bursts: false, vehicles: true }, 5.0),
-    ("keyframes each 2 s", Pace { every_s: 2.0, bursts: true, vehicles: false }, 15.0),
-    ("keyframes each 2 s, no bursts", Pace { every_s: 2.0, bursts: false, vehicles: false }, 15.0),
+    ("1 a second", Pace { every_s: 1.0, bursts: true, changes: true, vehicles: true }, 5.0),
+    ("1 a second, no bursts", Pace { every_s: 1.0, bursts: false, changes: true, vehicles: true }, 5.0),
+    ("keyframes each 2 s", Pace { every_s: 2.0, bursts: true, changes: true, vehicles: false }, 15.0),
+    ("keyframes each 2 s, no bursts", Pace { every_s: 2.0, bursts: false, changes: true, vehicles: false }, 15.0),
 ];
 
 fn fire(scenes: &Scenes) {
@@ -77,8 +105,231 @@ fn fire(scenes: &Scenes) {
     }
 }
 
+/// A rule off: what it is called, and how it is switched off.
+type Ablation = (&'static str, fn(&mut Params, &mut Pace));
+
+const ABLATIONS: [Ablation; 12] = [
+    ("all rules", |_, _| {}),
+    ("no change of pixels (boxes alone)", |_, pace| pace.changes = false),
+    ("no change of pixels, no flicker of boxes", |p, pace| {
+        pace.changes = false;
+        both(p, |p| p.flicker_min = share(0.0));
+    }),
+    ("one find confirms", |p, _| {
+        both(p, |p| {
+            p.hits_min = 1;
+            p.hits_share = share(0.01);
+            p.confirm_after_s = seconds(0.1);
+        });
+    }),
+    ("no share of the looks", |p, _| both(p, |p| p.hits_share = share(0.01))),
+    ("no time it must last", |p, _| both(p, |p| p.confirm_after_s = seconds(0.1))),
+    ("no mean score", |p, _| both(p, |p| p.score_mean_min = share(0.0))),
+    ("no memory of doubts", |p, _| both(p, |p| p.doubts_max = u32::MAX)),
+    ("no memory of lamps", |p, _| {
+        both(p, |p| {
+            p.doubts_max = u32::MAX;
+            p.static_after_s = seconds(86_400.0);
+        });
+    }),
+    ("wanderers count", |p, _| both(p, |p| p.travel_sides_max = positive(1000.0))),
+    ("no vehicles", |_, pace| pace.vehicles = false),
+    ("no bursts", |_, pace| pace.bursts = false),
+];
+
+fn share(value: f64) -> Share {
+    Share::new(value).unwrap()
+}
+
+fn seconds(value: f64) -> Seconds {
+    Seconds::new(value).unwrap()
+}
+
+fn positive(value: f64) -> Positive {
+    Positive::new(value).unwrap()
+}
+
+fn both(params: &mut Params, change: impl Fn(&mut FireParams)) {
+    change(&mut params.fire);
+    change(&mut params.smoke);
+}
+
+/// Every rule of fire and smoke off in turn.
+fn ablations(scenes: &Scenes) {
+    let hours = if is_smoke() { 0.2 } else { 8.0 };
+    let table = Table::begin(
+        "Fire with each rule off in turn, one look a second, all weathers",
+        &[
+            "off",
+            "fires",
+            "in 5 s",
+            "in 15 s",
+            "ever",
+            "smoke found, of",
+            "false flames a camera-day",
+            "false smoke a camera-day",
+            "burst looks, share",
+        ],
+    );
+    for (name, change) in ABLATIONS {
+        let (mut params, mut pace) = (Params::default(), PACES[0].1.clone());
+        change(&mut params, &mut pace);
+        let plan = fire_plan(params);
+        let (mut fires, mut in5, mut in15, mut ever, mut smokes, mut smoke) = (0, 0, 0, 0, 0, 0);
+        for (weather, scenes) in scenes {
+            for (n, scene) in scenes.iter().enumerate() {
+                let outcome = play::fire(&plan, Some(scene), &[], scene.seconds, &pace, Sight::of(*weather), n as u64);
+                if let Some(visible_s) = scene.visible_s {
+                    let delay = outcome.first(EventKind::Flame, 0.0).map_or(f64::INFINITY, |t| t - visible_s);
+                    (fires, in5, in15) = (fires + 1, in5 + u32::from(delay <= 5.0), in15 + u32::from(delay <= 15.0));
+                    ever += u32::from(delay.is_finite());
+                }
+                smokes += u32::from(scene.smoke_visible_s.is_some());
+                smoke += u32::from(outcome.first(EventKind::Smoke, 0.0).is_some());
+            }
+        }
+        let (mut flames, mut false_smoke, mut looks, mut burst_looks) = (0, 0, 0, 0);
+        for (n, weather) in Weather::ALL.into_iter().enumerate() {
+            let like = lookalikes::day(weather, hours, n as u64);
+            let outcome = play::fire(&plan, None, &like, hours * 3600.0, &pace, Sight::of(weather), n as u64 + 7);
+            flames += outcome.began.iter().filter(|(kind, _)| *kind == EventKind::Flame).count();
+            false_smoke += outcome.began.iter().filter(|(kind, _)| *kind == EventKind::Smoke).count();
+            (looks, burst_looks) = (looks + outcome.looks, burst_looks + outcome.burst_looks);
+        }
+        let per_day = |n: usize| format!("{:.1}", n as f64 / (3.0 * hours / 24.0));
+        table.row(&[
+            name,
+            &fires.to_string(),
+            &in5.to_string(),
+            &in15.to_string(),
+            &ever.to_string(),
+            &format!("{smoke} of {smokes}"),
+            &per_day(flames),
+            &per_day(false_smoke),
+            &format!("{:.3}", burst_looks as f64 / looks.max(1) as f64),
+        ]);
+    }
+}
+
+/// Every fault in every weather, .
+fn cameras() {
+    let models = Models::build();
+    let seeds = if is_smoke() { 1..=1 } else { 1..=1 };
+    let table = Table::begin(
+        "Cameras that fail while something burns on a flooded street",
+        &[
+            "weather",
+            "fault",
+            "named",
+            "after, s: worst",
+            "also called",
+            "over after, s: worst",
+            "phenomena begun or ended by it",
+            "said other than unknown",
+            "false faults",
+        ],
+    );
+    for weather in Weather::ALL {
+        for suffers in Suffers::ALL {
+            let outcomes: Vec<_> =
+                seeds.clone().map(|seed| camera::play(weather, suffers, seed, &models, Params::default())).collect();
+            let named = outcomes.iter().filter(|o| o.named_after_s.is_some()).count();
+            let worst = |of: fn(&CameraOutcome) -> Option<f64>| {
+                outcomes.iter().filter_map(of).reduce(f64::max).map_or("-".into(), |s| format!("{s:.0}"))
+            };
+            let list = |items: Vec<String>| if items.is_empty() { "-".into() } else { items.join(", ") };
+            table.row(&[
+                weather.as_str(),
+                &suffers.name(),
+                &format!("{named} of {}", outcomes.len()),
+                &worst(|o| o.named_after_s),
+                &list(outcomes.iter().flat_map(|o| &o.misnamed).map(ToString::to_string).collect()),
+                &worst(|o| o.over_after_s),
+                &list(
+                    outcomes
+                        .iter()
+                        .flat_map(|o| &o.phenomena)
+                        .map(|(kind, phase, t)| format!("{kind} {phase} at {t:.0}"))
+                        .collect(),
+                ),
+                &outcomes.iter().map(|o| o.overconfident).sum::<u32>().to_string(),
+                &list(outcomes.iter().flat_map(|o| &o.false_faults).map(|(kind, t)| format!("{kind} at {t:.0}")).collect()),
+            ]);
+        }
+    }
+}
+
+/// Depths to which streets flood; 0 stays dry.
+const DEPTHS_CM: [f32; 5] = [0.0, 14.0, 24.0, 38.0, 60.0];
+
+fn floods() {
+    let models = Models::build();
+    let depths = if is_smoke() { &DEPTHS_CM[2..3] } else { &DEPTHS_CM[..] };
+    let table = Table::begin(
+        "Floods of the simulated city, a reading each 10 s, with surveyed marks",
+        &[
+            "weather",
+            "floods",
+            "found",
+            "after visible, s: median, worst",
+            "false, of dry streets",
+            "readings",
+            "band said",
+            "band right",
+            "within 2 cm",
+            "IoU of the masks",
+        ],
+    );
+    for weather in Weather::ALL {
+        let (mut floods, mut found, mut false_alarms, mut dry) = (0, 0, 0, 0);
+        let (mut readings, mut banded, mut right, mut nearly, mut overlap) = (0, 0, 0, 0, (0.0, 0.0));
+        let mut delays = Vec::new();
+        for (n, depth_cm) in depths.iter().enumerate() {
+            let scene = FloodScene::film(weather, n as u32 + 11, *depth_cm, &models);
+            let outcome = flood::play(&scene, Params::default(), WaterSight::of(weather), n as u64, true);
+            if *depth_cm > 0.0 {
+                floods += 1;
+                found += usize::from(outcome.began_s.is_some());
+                delays.extend(outcome.began_s.zip(scene.visible_s()).map(|(began, visible)| began - visible));
+                overlap = (overlap.0 + outcome.overlap.0, overlap.1 + outcome.overlap.1);
+            } else {
+                dry += 1;
+                false_alarms += outcome.events;
+            }
+            if details() {
+                println!(
+                    "{} to {depth_cm} cm: {outcome:?}, marks {:?}",
+                    weather.as_str(),
+                    scene.zone.marks.iter().map(|m| m.height_cm.round()).collect::<Vec<_>>()
+                );
+            }
+            (readings, banded, right, nearly) =
+                (readings + outcome.readings, banded + outcome.banded, right + outcome.right, nearly + outcome.nearly);
+        }
+        delays.sort_by(f64::total_cmp);
+        let share = |n: usize| format!("{:.3}", n as f64 / readings.max(1) as f64);
+        let text = |d: Option<&f64>| d.map_or("-".into(), |d| format!("{d:.0}"));
+        table.row(&[
+            weather.as_str(),
+            &floods.to_string(),
+            &found.to_string(),
+            &format!("{}, {}", text(delays.get(delays.len() / 2)), text(delays.last())),
+            &format!("{false_alarms} of {dry}"),
+            &readings.to_string(),
+            &share(banded),
+            &share(right),
+            &share(nearly),
+            &format!("{:.2}", overlap.0 / overlap.1.max(1.0)),
+        ]);
+    }
+}
+
+fn details() -> bool {
+    std::env::var_os("MATPHO_BENCH_DETAILS").is_some()
+}
+
 fn false_alarms() {
-    let (days, hours) = if is_smoke() { (1, 0.2) } else { (3, 24.0) };
+    let (days, hours) = if is_smoke() { (1, 0.2) } else { (2, 24.0) };
     let plan = fire_plan(Params::default());
     let table = Table::begin(
         "Lookalikes without a fire, one look a second: false alarms a camera-day",
@@ -92,7 +343,7 @@ fn false_alarms() {
             flame += outcome.began.iter().filter(|(kind, _)| *kind == EventKind::Flame).count();
             smoke += outcome.began.iter().filter(|(kind, _)| *kind == EventKind::Smoke).count();
             (looks, burst_looks) = (looks + outcome.looks, burst_looks + outcome.burst_looks);
-            if std::env::var_os("MATPHO_BENCH_DETAILS").is_some() {
+            if details() {
                 for (kind, t) in &outcome.began {
                     let there: Vec<_> = like.iter().filter(|l| l.from_s <= *t && l.to_s > *t).map(|l| l.name).collect();
                     println!("{} {kind} at {t:.0} s of day {seed}: {there:?}", weather.as_str());

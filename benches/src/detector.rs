@@ -71,6 +71,11 @@ impl Dice {
         ((z ^ (z >> 31)) >> 40) as f32 / (1u64 << 24) as f32
     }
 
+    /// Between two numbers.
+    pub fn range(&mut self, from: f32, to: f32) -> f32 {
+        from + (to - from) * self.unit()
+    }
+
     /// With a probability.
     pub fn chance(&mut self, p: f32) -> bool {
         self.unit() < p

@@ -72,6 +72,8 @@ fn details_and_figures_are_described_as_they_are_sent() {
     let flood = event::Detail::Flood {
         water_share: 0.5,
         depth: Some(event::DepthBand::From10To20),
+        depth_confidence: Some(0.5),
+        passable: Some(event::DepthBand::From10To20.passability()),
         depth_reference: Some("kerb".into()),
         trend: event::Trend::Rising,
     };

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use matpho_analytics::{Analytic, CameraAnalytics, CameraPlan, Input, Memory, Observation, Output, StreamState, Summary};
 use matpho_infer::Entry;
 use matpho_scene::{
-    Class, FrameRecord, MediaTime, NormBox, PictureSize, RecordedDetection, TrackId, Tracked, ZoneId, measurement::Judgement,
+    Class, FrameRecord, MediaTime, NormBox, PictureSize, RecordedDetection, TrackId, Tracked, WaterReading, ZoneId,
+    measurement::Judgement,
 };
 use matpho_track::{Tracker, TrackerParams};
 
@@ -58,8 +59,10 @@ impl Judge {
             picture: size,
             tracks,
             fire: looked.fire.as_deref(),
+            fire_changes: &looked.fire_changes,
             water: looked.water.as_deref(),
             health: looked.health.as_ref(),
+            minute_of_day: looked.minute_of_day,
         };
         self.analytics.handle_input(at, Input::Frame(observation));
         self.drain()
@@ -151,16 +154,18 @@ pub fn record(
             class: found.class,
             score: found.score,
             bbox: px(found.bbox),
+            change: None,
             track: tracks.get(n).copied().flatten(),
         }));
     }
     if let Some(found) = &looked.fire {
         models.push(ids.fire.clone());
-        detections.extend(found.iter().map(|found| RecordedDetection {
+        detections.extend(found.iter().enumerate().map(|(n, found)| RecordedDetection {
             model: ids.fire.clone(),
             class: found.class,
             score: found.score,
             bbox: px(found.bbox),
+            change: looked.fire_changes.get(n).copied(),
             track: None,
         }));
     }
@@ -176,7 +181,15 @@ pub fn record(
         models,
         detections,
         water_share: looked.water_share,
-        water_by_zone: looked.water.clone().unwrap_or_default(),
+        water_by_zone: looked.water.iter().flatten().map(|(id, reading)| (id.clone(), reading.share)).collect(),
+        water_marks: looked
+            .water
+            .iter()
+            .flatten()
+            .filter(|(_, reading)| !reading.marks.is_empty())
+            .map(|(id, reading)| (id.clone(), reading.marks.clone()))
+            .collect(),
+        minute_of_day: looked.minute_of_day,
         health: looked.health,
     }
 }
@@ -200,15 +213,35 @@ pub fn looked(record: &FrameRecord, plan: &CameraPlan) -> Looked {
         let into = if is_fire { &mut fire } else { &mut vehicles };
         into.get_or_insert_default().extend(found);
     }
-    let known: Vec<(ZoneId, f32)> =
-        plan.water_zones().filter_map(|zone| record.water_by_zone.iter().find(|(id, _)| *id == zone.id).cloned()).collect();
+    let marks =
+        |id: &ZoneId| record.water_marks.iter().find(|(zone, _)| zone == id).map(|(_, marks)| marks.clone()).unwrap_or_default();
+    let known: Vec<(ZoneId, WaterReading)> = plan
+        .water_zones()
+        .filter_map(|zone| record.water_by_zone.iter().find(|(id, _)| *id == zone.id))
+        .map(|(id, share)| (id.clone(), WaterReading { share: *share, marks: marks(id) }))
+        .collect();
     // Recorded with other zones, or by another tool: the share of the picture stands for each zone.
     let water = match (known.is_empty(), record.water_share) {
         (false, _) => Some(known),
-        (true, Some(share)) => Some(plan.water_zones().map(|zone| (zone.id.clone(), share)).collect()),
+        (true, Some(share)) => Some(plan.water_zones().map(|zone| (zone.id.clone(), WaterReading::share(share))).collect()),
         (true, None) => None,
     };
-    Looked { vehicles, fire, water, water_share: record.water_share, health: record.health }
+    let fire_changes = record
+        .detections
+        .iter()
+        .filter(|d| matches!(d.class, Class::Fire | Class::Smoke))
+        .filter(|d| NormBox::from_pixels(d.bbox, record.size()).is_some())
+        .map_while(|d| d.change)
+        .collect();
+    Looked {
+        vehicles,
+        fire,
+        fire_changes,
+        water,
+        water_share: record.water_share,
+        health: record.health,
+        minute_of_day: record.minute_of_day,
+    }
 }
 
 #[cfg(test)]
@@ -225,9 +258,11 @@ mod tests {
         let seen = Looked {
             vehicles: Some(vec![found(Class::Car, [0.1, 0.2, 0.3, 0.4])]),
             fire: Some(vec![]),
-            water: Some(vec![("picture".parse().unwrap(), 0.25)]),
+            fire_changes: Vec::new(),
+            water: Some(vec![("picture".parse().unwrap(), WaterReading { share: 0.25, marks: vec![0.9, 0.125] })]),
             water_share: Some(0.25),
             health: None,
+            minute_of_day: Some(754),
         };
         let ids = ModelIds::from(&crate::config::Models::default());
         let record = record("a", 3, MediaTime::from_millis(120), size, &seen, &[Some(TrackId(4))], &ids);

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use matpho_analytics::{Analytic, CameraPlan};
 use matpho_infer::{InferError, Model, Output};
-use matpho_scene::{Detection, Mask, MediaTime, ModelId, Picture, PictureHealth, ZoneId};
+use matpho_scene::{Change, Detection, Mask, MediaTime, ModelId, NormBox, Picture, PictureHealth, WaterReading, ZoneId};
+use matpho_vision::ChangeProbe;
 use matpho_wire::ModelRef;
 
 /// Fire is looked for at most this often, but for bursts: it does not pass in a second, and costs as much as traffic.
@@ -26,12 +27,16 @@ pub struct Looked {
     pub vehicles: Option<Vec<Detection>>,
     /// Flames and smoke.
     pub fire: Option<Vec<Detection>>,
-    /// Share of each zone under water.
-    pub water: Option<Vec<(ZoneId, f32)>>,
+    /// How much the place of each of `fire` changed; empty where it was not measured.
+    pub fire_changes: Vec<Change>,
+    /// Water in each zone.
+    pub water: Option<Vec<(ZoneId, WaterReading)>>,
     /// Share of all zones together under water.
     pub water_share: Option<f32>,
     /// How usable the picture is.
     pub health: Option<PictureHealth>,
+    /// Minute of the local day.
+    pub minute_of_day: Option<u16>,
 }
 
 /// What is due in a picture.
@@ -171,6 +176,14 @@ impl Models {
     }
 }
 
+/// How much the places of flames and smoke changed since fire was last looked for. Pictures in which nobody looks for fire are passed over.
+pub fn fire_changes(probe: &mut ChangeProbe, picture: &Picture, looked: &Looked) -> Vec<Change> {
+    let Some(found) = &looked.fire else { return Vec::new() };
+    let boxes: Vec<NormBox> = found.iter().map(|found| found.bbox).collect();
+    // What cannot be measured leaves it to the boxes.
+    probe.measure(picture, &boxes).ok().flatten().unwrap_or_default()
+}
+
 /// Names and hashes of the models at work.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ModelRefs {
@@ -209,17 +222,24 @@ fn detections(model: Option<&mut Model>, picture: &Picture) -> Result<(Option<Ve
     Ok((found, began.elapsed()))
 }
 
-/// The share of each zone under water, and of all of them together, weighed by their areas.
-fn shares(mask: &Mask, plan: &CameraPlan, threshold: f32) -> (Option<Vec<(ZoneId, f32)>>, Option<f32>) {
-    let level = (threshold.clamp(0.0, 1.0) * 255.0).round() as u8;
-    let by_zone: Vec<(ZoneId, f32, f32)> = plan
+/// Water in each zone, and the share of all of them together, weighed by their areas.
+fn shares(mask: &Mask, plan: &CameraPlan, threshold: f32) -> (Option<Vec<(ZoneId, WaterReading)>>, Option<f32>) {
+    let threshold = threshold.clamp(0.01, 0.99);
+    let level = (threshold * 255.0).round() as u8;
+    // The model's own threshold is what an even chance means at a mark.
+    let even = |p: f32| if p < threshold { 0.5 * p / threshold } else { 0.5 + 0.5 * (p - threshold) / (1.0 - threshold) };
+    let by_zone: Vec<(ZoneId, WaterReading, f32)> = plan
         .water_zones()
-        .filter_map(|zone| Some((zone.id.clone(), mask.share_within(&zone.polygon, level)?, zone.polygon.area())))
+        .filter_map(|zone| {
+            let share = mask.share_within(&zone.polygon, level)?;
+            let marks = zone.marks.iter().map(|mark| (even(mask.at(mark.picture)) * 1000.0).round() / 1000.0).collect();
+            Some((zone.id.clone(), WaterReading { share, marks }, zone.polygon.area()))
+        })
         .collect();
     let area: f32 = by_zone.iter().map(|(_, _, area)| area).sum();
-    let wet: f32 = by_zone.iter().map(|(_, share, area)| share * area).sum();
+    let wet: f32 = by_zone.iter().map(|(_, reading, area)| reading.share * area).sum();
     let all = (area > 0.0).then(|| wet / area);
-    (Some(by_zone.into_iter().map(|(id, share, _)| (id, share)).collect()), all)
+    (Some(by_zone.into_iter().map(|(id, reading, _)| (id, reading)).collect()), all)
 }
 
 #[cfg(test)]
@@ -252,7 +272,7 @@ mod tests {
     fn water_is_shared_out_by_zone() {
         let mask = Mask::new(2, 2, vec![255, 0, 255, 0]).unwrap();
         let (by_zone, all) = shares(&mask, &CameraPlan::whole_picture(), 0.5);
-        assert_eq!(by_zone.unwrap()[0].1, 0.5);
+        assert_eq!(by_zone.unwrap()[0].1, WaterReading::share(0.5));
         assert_eq!(all, Some(0.5));
     }
 }

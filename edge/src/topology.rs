@@ -206,7 +206,7 @@ pub fn run(config: Config, shelf: &Shelf) -> anyhow::Result<()> {
             judge.remember(&learned.load());
             let announcer = Announcer::new(&config.address, camera.id.clone(), Ids::Random, refs.clone());
             let id = camera.id.clone();
-            taken.push(Seat::new(camera, config.evidence.clone(), media, judge, announcer, learned));
+            taken.push(Seat::new(camera, config.evidence.clone(), media, judge, announcer, (learned, config.utc_offset_min)));
             let (tell, stop) = (tell.clone(), media_stop.clone());
             cameras.push(thread_named(format!("cam-{id}"), move || {
                 let mut on_status = |status: MediaStatus| drop(tell.send((id.clone(), status)));

@@ -15,7 +15,7 @@ use matpho_scene::{
     CameraId, ClockSource, Detection, MediaTime, PictureHealth, Seen,
     event::{Detail, Finding, Phase},
 };
-use matpho_vision::HealthProbe;
+use matpho_vision::{ChangeProbe, HealthProbe};
 use matpho_wire::EventId;
 use tokio::sync::mpsc;
 
@@ -78,6 +78,8 @@ pub struct Seat {
     learned: Learned,
     schedule: Schedule,
     health: HealthProbe,
+    changes: ChangeProbe,
+    utc_offset_min: i32,
     measurable: bool,
     watch: CameraWatch,
     opened: Instant,
@@ -105,7 +107,7 @@ impl Seat {
         media: matpho_media::Camera,
         judge: Judge,
         announcer: Announcer,
-        learned: Learned,
+        (learned, utc_offset_min): (Learned, i32),
     ) -> Self {
         let mut health = HealthProbe::new();
         if let Some(path) = &config.reference {
@@ -126,6 +128,8 @@ impl Seat {
             announcer,
             learned,
             health,
+            changes: ChangeProbe::new(),
+            utc_offset_min,
             measurable: true,
             opened: Instant::now(),
             last: None,
@@ -176,7 +180,13 @@ impl Seat {
                     vitals.analysed(spent);
                 }
                 let health = if due.health { self.measure(&frame) } else { None };
-                Looked { health, ..looked }
+                let fire_changes = crate::look::fire_changes(&mut self.changes, &frame.picture, &looked);
+                Looked {
+                    health,
+                    fire_changes,
+                    minute_of_day: Some(config::minute_of_day(frame.seen.at, self.utc_offset_min)),
+                    ..looked
+                }
             }
             Err(error) => {
                 if let Some(vitals) = vitals {

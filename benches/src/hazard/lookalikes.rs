@@ -3,7 +3,7 @@
 //! How many of each a street has, and in what share of the looks each is said to be fire, are assumptions; the card only says what they are (brake lights in a row,
 //! an orange lorry, red cloth, lamps, pink clouds) and how often all of them together are said. They are chosen so that a street has something of each kind every day.
 
-use matpho_scene::{Class, Detection, NormBox};
+use matpho_scene::{Change, Class, Detection, NormBox};
 
 use super::{Dice, Weather, fire::FireDetector};
 
@@ -30,6 +30,8 @@ pub struct Lookalike {
     said: f32,
     /// How carelessly it is boxed, in the detector's own trembling.
     rough: f32,
+    /// How much its place changes above the rest, grey levels.
+    change: f32,
     /// A vehicle whose lamp it is drives under it.
     pub driven: bool,
 }
@@ -59,13 +61,13 @@ impl Lookalike {
     }
 
     /// What the detector says of it at `t`.
-    pub fn look(&self, detector: &mut FireDetector, t: f64) -> Option<Detection> {
+    pub fn look(&self, detector: &mut FireDetector, t: f64, around: f32) -> Option<(Detection, Change)> {
         let bbox = self.at(t)?;
         if !detector.finds(self.id, t, self.said) {
             return None;
         }
         let drawn = detector.draw(bbox, self.rough)?;
-        Some(detector.detection(self.class, 0.47, drawn))
+        Some((detector.detection(self.class, 0.47, drawn), detector.change(self.change, around)))
     }
 }
 
@@ -90,10 +92,11 @@ pub fn day(weather: Weather, hours: f64, seed: u64) -> Vec<Lookalike> {
             breath_s: shape.breath_s,
             said: shape.said,
             rough: shape.rough,
+            change: shape.change,
             driven: shape.driven,
         });
     };
-    let still = Shape { drift: (0.0, 0.0), breath: 0.0, breath_s: 1.0, said: 0.5, rough: 1.0, driven: false };
+    let still = Shape { drift: (0.0, 0.0), breath: 0.0, breath_s: 1.0, said: 0.5, rough: 1.0, change: 0.3, driven: false };
     let night = weather == Weather::Night;
     // Lamps, signs and red shop fronts: there all the time.
     for (name, said, size) in [("lamp", 0.5, 0.03), ("lamp", 0.3, 0.05), ("red sign", 0.15, 0.06)] {
@@ -101,15 +104,27 @@ pub fn day(weather: Weather, hours: f64, seed: u64) -> Vec<Lookalike> {
         put(name, Class::Fire, (0.0, seconds), size, Shape { said, ..still });
     }
     if night {
-        put("neon, blinking", Class::Fire, (0.0, seconds), 0.06, Shape { said: 0.4, breath: 0.15, breath_s: 3.0, ..still });
+        put(
+            "neon, blinking",
+            Class::Fire,
+            (0.0, seconds),
+            0.06,
+            Shape { said: 0.4, breath: 0.15, breath_s: 3.0, change: 6.0, ..still },
+        );
     }
     // The sun sets: it drifts, it grows, clouds tear its edges.
-    put("sunset", Class::Fire, (seconds * 0.7, 2400.0), 0.18, Shape { drift: (1e-5, 3e-5), said: 0.5, rough: 2.0, ..still });
+    put(
+        "sunset",
+        Class::Fire,
+        (seconds * 0.7, 2400.0),
+        0.18,
+        Shape { drift: (1e-5, 3e-5), said: 0.5, rough: 2.0, change: 0.8, ..still },
+    );
     // Brake lights of a queue, every 90 s for 40 s: another vehicle's each time.
     let mut t = 30.0;
     while t < seconds {
         let said = if night || weather == Weather::Rain { 0.25 } else { 0.08 };
-        put("brake lights", Class::Fire, (t, 40.0), 0.05, Shape { said, rough: 3.0, ..still });
+        put("brake lights", Class::Fire, (t, 40.0), 0.05, Shape { said, rough: 3.0, change: 2.5, ..still });
         t += 90.0;
     }
     // A passing lamp every 20 s; most of its vehicles are found too.
@@ -118,7 +133,13 @@ pub fn day(weather: Weather, hours: f64, seed: u64) -> Vec<Lookalike> {
     while t < seconds {
         let said = if night { 0.2 } else { 0.05 };
         let driven = n % 4 != 0;
-        put("passing lamp", Class::Fire, (t, 8.0), 0.03, Shape { drift: (0.06, 0.02), said, rough: 2.0, driven, ..still });
+        put(
+            "passing lamp",
+            Class::Fire,
+            (t, 8.0),
+            0.03,
+            Shape { drift: (0.06, 0.02), said, rough: 2.0, change: 25.0, driven, ..still },
+        );
         (t, n) = (t + 20.0, n + 1);
     }
     // An orange lorry parks; red cloth sways; each some times a day.
@@ -130,7 +151,7 @@ pub fn day(weather: Weather, hours: f64, seed: u64) -> Vec<Lookalike> {
             Class::Fire,
             (t + 2000.0, 3600.0),
             0.08,
-            Shape { said: 0.2, breath: 0.1, breath_s: 2.5, rough: 2.0, ..still },
+            Shape { said: 0.2, breath: 0.1, breath_s: 2.5, rough: 2.0, change: 5.0, ..still },
         );
         t += 9000.0;
     }
@@ -142,7 +163,7 @@ pub fn day(weather: Weather, hours: f64, seed: u64) -> Vec<Lookalike> {
             Class::Smoke,
             (t, 6.0),
             0.2,
-            Shape { drift: (0.03, 0.0), said: 0.4, breath: 0.3, breath_s: 8.0, rough: 2.0, ..still },
+            Shape { drift: (0.03, 0.0), said: 0.4, breath: 0.3, breath_s: 8.0, rough: 2.0, change: 8.0, ..still },
         );
         t += 1200.0;
     }
@@ -153,7 +174,7 @@ pub fn day(weather: Weather, hours: f64, seed: u64) -> Vec<Lookalike> {
             Class::Smoke,
             (t, 90.0),
             0.1,
-            Shape { drift: (0.0, -2e-4), said: 0.25, breath: 0.2, breath_s: 6.0, rough: 2.0, ..still },
+            Shape { drift: (0.0, -2e-4), said: 0.25, breath: 0.2, breath_s: 6.0, rough: 2.0, change: 4.0, ..still },
         );
         t += 7200.0;
     }
@@ -169,5 +190,6 @@ struct Shape {
     breath_s: f32,
     said: f32,
     rough: f32,
+    change: f32,
     driven: bool,
 }

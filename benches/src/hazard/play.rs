@@ -19,6 +19,8 @@ pub struct Pace {
     pub every_s: f64,
     /// Whether the media stage grants bursts.
     pub bursts: bool,
+    /// Whether the change of places is measured.
+    pub changes: bool,
     /// Whether vehicles are looked for too.
     pub vehicles: bool,
 }
@@ -80,7 +82,8 @@ pub fn fire(
         outcome.burst_looks += u64::from(!tick.is_multiple_of(every));
         let (flames, smoke) = scene.map_or((&[][..], &[][..]), |scene| scene.at(t));
         let mut found = detector.look(t, flames, smoke);
-        found.extend(under_way.iter().filter_map(|l| l.look(&mut detector, t)));
+        found.extend(under_way.iter().filter_map(|l| l.look(&mut detector, t, sight.around)));
+        let (found, changes): (Vec<_>, Vec<_>) = found.into_iter().unzip();
         let at = MediaTime::from_secs_f64(t);
         let tracks: Vec<Tracked> = under_way
             .iter()
@@ -99,7 +102,13 @@ pub fn fire(
                 })
             })
             .collect();
-        let seen = Observation { fire: Some(&found), tracks: pace.vehicles.then_some(&tracks), ..Observation::bare(PICTURE) };
+        let fire_changes = if pace.changes { &changes[..] } else { &[] };
+        let seen = Observation {
+            fire: Some(&found),
+            fire_changes,
+            tracks: pace.vehicles.then_some(&tracks),
+            ..Observation::bare(PICTURE)
+        };
         analytics.handle_input(at, Input::Frame(seen));
         while let Some(output) = analytics.poll_output() {
             match output {

@@ -10,11 +10,11 @@ use super::{Dice, Weather};
 /// Pictures a second of a burst.
 pub const BURST_HZ: u64 = 8;
 /// The picture that truth is taken from.
-pub const PICTURE: PictureSize = PictureSize { width: 480, height: 270 };
+pub const PICTURE: PictureSize = PictureSize { width: 320, height: 180 };
 /// From this side (root of the area, in pixels of a picture 512 wide) on a person would say so too.
 const VISIBLE_PX: f32 = 12.0;
-/// Around the beginning, truth is taken as often as a burst looks.
-const CLOSE_S: f64 = 30.0;
+/// After the beginning, truth is taken for every second look of a burst, and once a second else.
+const CLOSE_S: f64 = 16.0;
 
 /// What burns where, by eighths of a second.
 #[derive(Debug, Clone)]
@@ -45,7 +45,7 @@ impl FireScene {
         let direction = if dice.chance(0.5) { "inbound" } else { "outbound" };
         let text = format!(
             "seed = {seed}\n[[camera]]\nid = \"a\"\nwidth = {}\nheight = {}\npose = {{ height_m = {:.1}, pitch_deg = {:.0}, yaw_deg = {:.0}, hfov_deg = 58 }}\nlook = {}\n\
-             traffic = {{ inbound_per_h = 900, outbound_per_h = 900 }}\n\
+             traffic = {{ inbound_per_h = 500, outbound_per_h = 500 }}\n\
              [[camera.event]]\nkind = \"fire\"\nat_s = {at_s:.2}\nuntil_s = {until_s}\nplace = \"{place}\"\ndirection = \"{direction}\"\nat_m = {:.0}\nsize_m = {:.1}\ngrow_s = {:.0}\n",
             PICTURE.width,
             PICTURE.height,
@@ -64,7 +64,7 @@ impl FireScene {
         for tick in 0..=(seconds as u64 * BURST_HZ) {
             let t = tick as f64 / BURST_HZ as f64;
             let close = (at_s..at_s + CLOSE_S).contains(&t);
-            if !close && tick % BURST_HZ != 0 {
+            if tick % (if close { 2 } else { BURST_HZ }) != 0 {
                 continue;
             }
             let states = sim.picture(t, Fault::None).truth.states;

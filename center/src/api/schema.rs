@@ -112,6 +112,23 @@ pub enum DepthBand {
     Over50,
 }
 
+/// Whether a kind of vehicle gets through.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Passage {
+    Yes,
+    Slowly,
+    No,
+}
+
+/// Who gets through water.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct Passability {
+    motorbike: Passage,
+    car: Passage,
+    truck: Passage,
+}
+
 /// Whether water rises.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -148,6 +165,8 @@ pub enum Detail {
     Flood {
         water_share: f32,
         depth: Option<DepthBand>,
+        depth_confidence: Option<f32>,
+        passable: Option<Passability>,
         depth_reference: Option<String>,
         trend: Trend,
     },
@@ -241,6 +260,8 @@ pub struct FloodFigures {
     water_share: f32,
     /// Depth; absent without a reference object.
     depth: Option<DepthBand>,
+    /// How sure the band is, 0 to 1.
+    depth_confidence: Option<f32>,
     /// Rising or falling.
     trend: Trend,
     /// Pictures that the figures stand on.

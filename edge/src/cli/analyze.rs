@@ -12,7 +12,7 @@ use clap::Args;
 use matpho_infer::Provider;
 use matpho_media::{Bell, Camera, CameraStatus, DecodePolicy, FileOptions, FileReader, Location, SourceConfig, Stop};
 use matpho_scene::{ClockSource, MediaTime, Seen, WallTime};
-use matpho_vision::HealthProbe;
+use matpho_vision::{ChangeProbe, HealthProbe};
 
 use super::{
     Analysis, Chosen, Failure, PlanArgs, Progress, Said, Stamp,
@@ -25,7 +25,7 @@ use crate::{
     config::now,
     evidence::jpeg,
     judge::{self, Judge},
-    look::{Looked, ModelIds, Models, Schedule},
+    look::{Looked, ModelIds, Models, Schedule, fire_changes},
     models::{Needs, Shelf},
     topology,
 };
@@ -176,6 +176,8 @@ struct Course<'b> {
     annotator: Option<Annotator>,
     schedule: Schedule,
     health: HealthProbe,
+    changes: ChangeProbe,
+    utc_offset_min: i32,
     analysis: Analysis,
     progress: Progress,
     last: MediaTime,
@@ -216,6 +218,12 @@ impl Bench {
             ids: &self.ids,
             detections: self.detections.as_mut(),
             health: HealthProbe::new(),
+            changes: ChangeProbe::new(),
+            utc_offset_min: self
+                .chosen
+                .config
+                .as_ref()
+                .map_or((crate::config::UTC_OFFSET_H * 60.0) as i32, |config| config.utc_offset_min),
             analysis: Analysis::new(judge, announcer, stamp, name.clone(), start),
             progress: Progress::new(),
             last: MediaTime::ZERO,
@@ -333,6 +341,8 @@ impl Course<'_> {
                 .map_err(|e| tracing::warn!(source = %self.name, error = %crate::chain(&e), "a picture could not be measured"))
                 .ok();
         }
+        looked.fire_changes = fire_changes(&mut self.changes, &view.picture, &looked);
+        looked.minute_of_day = Some(crate::config::minute_of_day(view.seen.at, self.utc_offset_min));
         let size = view.picture.size();
         let (said, burst) = self.analysis.picture(view.at, view.seen, size, &looked);
         self.last = view.at;

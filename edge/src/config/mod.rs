@@ -35,6 +35,8 @@ pub const DEFAULT: &str = include_str!("../../../configs/edge.toml");
 pub struct Config {
     /// Who this gateway is.
     pub address: Address,
+    /// Minutes that the local time is ahead of UTC.
+    pub utc_offset_min: i32,
     /// Where messages go.
     pub broker: Broker,
     /// Where clips go; none are sent without it.
@@ -249,6 +251,15 @@ impl Config {
 /// The time now. The program's rim: everything below takes it as an argument.
 pub fn now() -> WallTime {
     std::time::SystemTime::now().into()
+}
+
+/// Where nobody says otherwise, the clock on the wall is Vietnam's.
+pub const UTC_OFFSET_H: f64 = 7.0;
+
+/// The minute of the local day, 0 to 1439.
+pub fn minute_of_day(at: WallTime, utc_offset_min: i32) -> u16 {
+    let minutes = at.as_unix_millis().div_euclid(60_000) + i64::from(utc_offset_min);
+    u16::try_from(minutes.rem_euclid(24 * 60)).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::{
 };
 
 use matpho_analytics::{
-    Analytic, CameraPlan, Params, PlanError, Purpose, Zone,
+    Analytic, CameraPlan, Hours, Mark, Params, PlanError, Purpose, Zone,
     units::{Positive, Seconds},
 };
 use matpho_infer::Provider;
@@ -31,7 +31,7 @@ const SYSTEM_AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// Reads the whole document.
 pub fn config(mut document: Table<'_>, folder: &Path) -> Option<Config> {
-    let address = address(document.table("edge"));
+    let (address, utc_offset_min) = edge(document.table("edge"));
     let broker = broker(document.table("broker"), folder);
     let center = center(document.table("center"), folder);
     let state = state(document.table("state"), folder);
@@ -53,6 +53,7 @@ pub fn config(mut document: Table<'_>, folder: &Path) -> Option<Config> {
     document.finish();
     Some(Config {
         address: address?,
+        utc_offset_min,
         broker: broker?,
         center: center?,
         state,
@@ -64,11 +65,13 @@ pub fn config(mut document: Table<'_>, folder: &Path) -> Option<Config> {
     })
 }
 
-fn address(mut table: Table<'_>) -> Option<Address> {
+fn edge(mut table: Table<'_>) -> (Option<Address>, i32) {
     let site = table.required::<SiteId>("site", "site = \"tdm\"");
     let edge = table.required::<EdgeId>("id", "id = \"gw-01\"");
+    let offset_h = table.number_or("utc_offset_h", -12.0..=14.0, "hours", super::UTC_OFFSET_H);
     table.finish();
-    Some(Address { site: site?.value, edge: edge?.value })
+    let address = site.zip(edge).map(|(site, edge)| Address { site: site.value, edge: edge.value });
+    (address, (offset_h * 60.0).round() as i32)
 }
 
 fn broker(mut table: Table<'_>, folder: &Path) -> Option<Broker> {
@@ -369,9 +372,11 @@ fn camera(
         Err(errors) => {
             for error in errors {
                 let span = match &error {
-                    PlanError::ZoneTwice(id) | PlanError::CountingLine(id) | PlanError::Horizon(id) => {
-                        zones_at.iter().rev().find(|(zone, _)| zone == id).map(|(_, span)| span.clone())
-                    }
+                    PlanError::ZoneTwice(id)
+                    | PlanError::CountingLine(id)
+                    | PlanError::MarkHeight(id)
+                    | PlanError::Hours(id)
+                    | PlanError::Horizon(id) => zones_at.iter().rev().find(|(zone, _)| zone == id).map(|(_, span)| span.clone()),
                     _ => None,
                 };
                 table.complain(&span.unwrap_or(table.span()), "zone", error);
@@ -471,6 +476,8 @@ fn zone(mut table: Table<'_>) -> Option<(Zone, std::ops::Range<usize>)> {
     let length_m = table.get::<Positive>("length_m");
     let signal_cycle_s = table.get::<Seconds>("signal_cycle_s");
     let counting_line = table.get::<[NormPoint; 2]>("counting_line");
+    let marks = table.get::<Vec<Mark>>("marks");
+    let hours = table.get::<Hours>("hours");
     let calibration = table.get::<Vec<Measured>>("calibration");
     let ground = calibration.and_then(|points| {
         let pairs: Vec<_> = points.value.iter().map(|point| (point.picture, point.ground_m)).collect();
@@ -491,5 +498,7 @@ fn zone(mut table: Table<'_>) -> Option<(Zone, std::ops::Range<usize>)> {
     zone.counting_line = counting_line.map(|found| found.value);
     zone.ground = ground.map(|(plane, _)| plane);
     zone.ground_error_m = ground.map(|(_, error_m)| error_m);
+    zone.hours = hours.map(|found| found.value);
+    zone.marks = marks.map(|found| found.value).unwrap_or_default();
     Some((zone, span))
 }

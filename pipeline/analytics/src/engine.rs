@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use matpho_scene::{Class, MediaTime, NormBox, PictureHealth, Polygon, measurement::Judgement};
+use matpho_scene::{Class, MediaTime, NormBox, PictureHealth, ZoneId, event::DepthBand, measurement::Judgement};
 
 use crate::{
     camera::{CameraWatch, Sight},
     congestion::Congestion,
     desk::Desk,
-    fire::FireWatch,
+    fire::{FireWatch, HeatSource},
     flood::Flood,
     io::{AnalyticSummary, Condition, Input, Observation, Output, Summary},
     memory::Memory,
@@ -62,8 +62,12 @@ impl CameraAnalytics {
     /// Nothing seen yet: everything is unknown.
     pub fn new(plan: CameraPlan) -> Self {
         let p = plan.params().clone();
-        let heat: Vec<Polygon> =
-            plan.zones().iter().filter(|z| z.purpose == Purpose::HeatSource).map(|z| z.polygon.clone()).collect();
+        let heat: Vec<HeatSource> = plan
+            .zones()
+            .iter()
+            .filter(|z| z.purpose == Purpose::HeatSource)
+            .map(|z| HeatSource { polygon: z.polygon.clone(), hours: z.hours })
+            .collect();
         let zones = || plan.traffic_zones();
         Self {
             desk: Desk::default(),
@@ -90,12 +94,14 @@ impl CameraAnalytics {
     /// Goes on from what was learned before a restart. Call it before the first input.
     pub fn remember(&mut self, memory: &Memory) {
         self.congestion.iter_mut().for_each(|a| a.remember(memory));
+        self.flood.iter_mut().for_each(|a| a.recall(&memory.water));
     }
 
     /// What was learned up to now, to be kept over a restart.
     pub fn memory(&self) -> Memory {
         let mut memory = Memory::default();
         self.congestion.iter().flat_map(Congestion::memory).for_each(|(zone, learned)| memory.put(zone, learned));
+        memory.water = self.flood.as_ref().map(Flood::memory).unwrap_or_default();
         memory
     }
 
@@ -160,10 +166,11 @@ impl CameraAnalytics {
                 [(Analytic::Fire, &mut self.flame_eye, &mut self.flame), (Analytic::Smoke, &mut self.smoke_eye, &mut self.smoke)]
             {
                 let Some(watch) = watch else { continue };
+                watch.set_minute(seen.minute_of_day);
                 match self.camera.sight(analytic, drawn) {
-                    Sight::Clear => watch.look(eye.look(at), found, &moving, &mut self.desk),
+                    Sight::Clear => watch.look(eye.look(at), found, seen.fire_changes, &moving, &mut self.desk),
                     Sight::Glimpses { since, announced } => {
-                        watch.glimpse(eye.glimpse(at), since, announced, found, &mut self.desk);
+                        watch.glimpse(eye.glimpse(at), (since, announced), found, seen.fire_changes, &mut self.desk);
                     }
                     Sight::Blind => {}
                 }
@@ -248,6 +255,11 @@ impl CameraAnalytics {
             Analytic::Camera => None,
         };
         said.unwrap_or(Judgement::Unknown)
+    }
+
+    /// How deep water stands in a zone now; `None` where that is not known.
+    pub fn depth(&self, zone: &ZoneId) -> Option<DepthBand> {
+        self.flood.as_ref()?.depth(zone)
     }
 
     /// The camera's condition, for its status.

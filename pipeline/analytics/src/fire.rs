@@ -6,7 +6,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use matpho_scene::{
-    Class, Detection, MediaTime, NormBox, Polygon,
+    Change, Class, Detection, MediaTime, NormBox, Polygon,
     event::{Detail, EndReason, EventKind, Severity},
     measurement::Judgement,
 };
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     desk::{Desk, Open, Said, Statement, proof, stop_all},
+    hours::Hours,
     io::{AnalyticSummary, Request},
     moment::Moment,
     road::overlap_of,
@@ -42,11 +43,22 @@ pub struct FireParams {
     /// Spread of the box's area (standard deviation over mean), or of one of its edges (over its side), from which it flickers like
     /// fire. More is asked of small boxes, whose edges jump by the detector's own grain.
     pub flicker_min: Share,
+    /// Mean change of brightness (0 to 255) in its place from one look to the next from which it flickers, and this many times that of the rest of
+    /// the picture. Flames of clips: 6 to 36, the rest 1 to 13; lamps change as little as the rest. Where it is not measured, boxes are asked.
+    pub change_min: Positive,
+    /// See `change_min`.
+    pub change_ratio: Positive,
     /// Growth of the area since it was first seen from which it needs no flicker.
     pub growth_min: Positive,
+    /// What wanders by more of its own sides than this while it is watched is a light that passes, or dust.
+    pub travel_sides_max: Positive,
     /// What neither grew, flickered nor moved for this long is a lamp, a sign or the sun: its place is remembered and must double in
     /// area to count again.
     pub static_after_s: Seconds,
+    /// So many suspicions that came to nothing in one place make it a lamp too …
+    pub doubts_max: u32,
+    /// … each no longer than this after the one before.
+    pub doubts_kept_s: Seconds,
     /// What covers more of the picture than this when first seen is fog, dust or glare.
     pub area_share_max: Share,
     /// Over when it has not been found for this long, in at least three looks.
@@ -69,8 +81,13 @@ impl Default for FireParams {
             hits_share: Share::of(0.6),
             confirm_after_s: Seconds::of(3.0),
             flicker_min: Share::of(0.06),
+            change_min: Positive::of(5.0),
+            change_ratio: Positive::of(1.5),
             growth_min: Positive::of(1.5),
+            travel_sides_max: Positive::of(1.5),
             static_after_s: Seconds::of(60.0),
+            doubts_max: 3,
+            doubts_kept_s: Seconds::of(1800.0),
             area_share_max: Share::of(0.6),
             clear_after_s: Seconds::of(20.0),
             update_every_s: Seconds::of(15.0),
@@ -88,10 +105,14 @@ const CANDIDATES_MAX: usize = 5;
 const LAMPS_MAX: usize = 64;
 /// A lamp's place counts again when what is there has grown by this.
 const LAMP_GROWTH: f32 = 2.0;
+/// … or flickers by so many times what a flame must.
+const LAMP_FLICKER: f32 = 2.0;
 /// A lamp that has not been lit for this long is forgotten.
 const LAMP_KEPT: Duration = Duration::from_secs(6 * 3600);
 /// What lies in a moving vehicle's box by this share of its own area is its lamp, its exhaust or its paint.
 const ON_VEHICLE_SHARE: f32 = 0.6;
+/// A vehicle's lamp is at most this part of its box.
+const LAMP_OF_VEHICLE_MAX: f32 = 0.5;
 /// Looks before anything is said at all.
 const LOOKS_MIN: u32 = 3;
 /// Looks without a find that an end stands on at least.
@@ -113,6 +134,23 @@ fn area_of(confirmed: &[&Sequence]) -> f32 {
     confirmed.iter().map(|s| s.last.bbox.area()).sum::<f32>().min(1.0)
 }
 
+/// A place that burns, shines or steams, and may.
+#[derive(Debug, Clone)]
+pub(crate) struct HeatSource {
+    /// Where.
+    pub polygon: Polygon,
+    /// When; always without it.
+    pub hours: Option<Hours>,
+}
+
+impl HeatSource {
+    /// Where the hour is not known, what is masked by the hour is not: an alarm too many is the smaller harm.
+    fn masks(&self, bbox: NormBox, minute_of_day: Option<u16>) -> bool {
+        let now = self.hours.is_none_or(|hours| minute_of_day.is_some_and(|minute| hours.contains(minute)));
+        now && self.polygon.contains(bbox.centre())
+    }
+}
+
 /// Where something steady shines.
 #[derive(Debug)]
 struct Lamp {
@@ -123,15 +161,31 @@ struct Lamp {
     seen: Moment,
 }
 
+/// Whether what was found is the lamp, the exhaust or the load of a vehicle. A flame as large as the vehicle is none of these; it may have been taken for one.
+fn is_lamp_of(found: NormBox, vehicle: NormBox) -> bool {
+    overlap_of(found, vehicle) >= ON_VEHICLE_SHARE && found.area() <= LAMP_OF_VEHICLE_MAX * vehicle.area()
+}
+
+/// Where suspicions came to nothing.
+#[derive(Debug)]
+struct Doubt {
+    bbox: NormBox,
+    times: u32,
+    area: f32,
+    last: Moment,
+}
+
 /// Flame or smoke of one camera.
 #[derive(Debug)]
 pub(crate) struct FireWatch {
     kind: EventKind,
     class: Class,
     params: FireParams,
-    heat_sources: Vec<Polygon>,
+    heat_sources: Vec<HeatSource>,
+    minute_of_day: Option<u16>,
     sequences: Vec<Sequence>,
     lamps: VecDeque<Lamp>,
+    doubts: Vec<Doubt>,
     looks: u32,
     last_look: Option<Moment>,
     look_gap: Duration,
@@ -148,15 +202,17 @@ pub(crate) struct FireWatch {
 
 impl FireWatch {
     /// `class` is [`Class::Fire`] or [`Class::Smoke`].
-    pub fn new(class: Class, params: FireParams, heat_sources: Vec<Polygon>) -> Self {
+    pub fn new(class: Class, params: FireParams, heat_sources: Vec<HeatSource>) -> Self {
         let span = Duration::from_secs(120);
         Self {
             kind: if class == Class::Smoke { EventKind::Smoke } else { EventKind::Flame },
             class,
             params,
             heat_sources,
+            minute_of_day: None,
             sequences: Vec::new(),
             lamps: VecDeque::new(),
+            doubts: Vec::new(),
             looks: 0,
             last_look: None,
             look_gap: Duration::ZERO,
@@ -171,14 +227,20 @@ impl FireWatch {
         }
     }
 
-    /// One look of the model. `moving_vehicles`: boxes of vehicles that move.
-    pub fn look(&mut self, now: Moment, found: &[Detection], moving_vehicles: &[NormBox], desk: &mut Desk) {
+    /// The hour of the looks that follow.
+    pub fn set_minute(&mut self, minute_of_day: Option<u16>) {
+        self.minute_of_day = minute_of_day;
+    }
+
+    /// One look of the model. `changes`: of the places of `found`, empty where they were not measured; `moving_vehicles`: boxes of vehicles
+    /// that move.
+    pub fn look(&mut self, now: Moment, found: &[Detection], changes: &[Change], moving_vehicles: &[NormBox], desk: &mut Desk) {
         self.looks = self.looks.saturating_add(1);
         if let Some(last) = self.last_look {
             self.look_gap = now.since(last);
         }
         self.last_look = Some(now);
-        let candidates = self.candidates(found, moving_vehicles);
+        let candidates = self.candidates(found, changes, moving_vehicles);
         let best = candidates.iter().map(|hit| hit.score).fold(0.0, f32::max);
         self.score_max = self.score_max.max(best);
         self.score_trace.push(now.at, best);
@@ -188,14 +250,16 @@ impl FireWatch {
     }
 
     /// What of the findings may be fire.
-    fn candidates(&self, found: &[Detection], moving_vehicles: &[NormBox]) -> Vec<Hit> {
+    fn candidates(&self, found: &[Detection], changes: &[Change], moving_vehicles: &[NormBox]) -> Vec<Hit> {
         let factor = if self.open.is_some() { ONGOING_FACTOR } else { 1.0 };
         let mut hits: Vec<Hit> = found
             .iter()
-            .filter(|d| d.class == self.class && d.score.get() >= self.params.score_min.get() * factor)
-            .filter(|d| !self.heat_sources.iter().any(|zone| zone.contains(d.bbox.centre())))
-            .filter(|d| !moving_vehicles.iter().any(|v| overlap_of(d.bbox, *v) >= ON_VEHICLE_SHARE))
-            .map(|d| Hit { bbox: d.bbox, score: d.score.get() })
+            .enumerate()
+            .map(|(n, d)| (d, changes.get(n).copied().filter(|_| changes.len() == found.len())))
+            .filter(|(d, _)| d.class == self.class && d.score.get() >= self.params.score_min.get() * factor)
+            .filter(|(d, _)| !self.heat_sources.iter().any(|source| source.masks(d.bbox, self.minute_of_day)))
+            .filter(|(d, _)| !moving_vehicles.iter().any(|v| is_lamp_of(d.bbox, *v)))
+            .map(|(d, change)| Hit { bbox: d.bbox, score: d.score.get(), change })
             .collect();
         hits.sort_by(|a, b| b.score.total_cmp(&a.score));
         let mut kept: Vec<Hit> = Vec::new();
@@ -210,8 +274,15 @@ impl FireWatch {
     /// One look at a picture that a fault has made unfit since `since`: smoke may be that fault. What was suspected before it is followed on,
     /// nothing new begins and nothing ends. A suspicion that was lively just before the picture went blind counts as confirmed once the fault
     /// is `announced`.
-    pub fn glimpse(&mut self, now: Moment, since: MediaTime, announced: bool, found: &[Detection], desk: &mut Desk) {
-        let candidates = self.candidates(found, &[]);
+    pub fn glimpse(
+        &mut self,
+        now: Moment,
+        (since, announced): (MediaTime, bool),
+        found: &[Detection],
+        changes: &[Change],
+        desk: &mut Desk,
+    ) {
+        let candidates = self.candidates(found, changes, &[]);
         let best = candidates.iter().map(|hit| hit.score).fold(0.0, f32::max);
         self.score_trace.push(now.at, best);
         let (taken, _) = self.assign(candidates);
@@ -277,6 +348,7 @@ impl FireWatch {
     /// Candidates continue sequences, light up known lamps, or begin sequences.
     fn follow(&mut self, now: Moment, candidates: Vec<Hit>) {
         let (taken, rest) = self.assign(candidates);
+        let params = &self.params;
         for (sequence, hit) in self.sequences.iter_mut().zip(taken) {
             sequence.look(now, hit);
         }
@@ -284,7 +356,7 @@ impl FireWatch {
         for hit in rest {
             let lamp = self.lamps.iter_mut().find(|lamp| lamp.bbox.iou(hit.bbox) >= 0.2 || overlap_of(hit.bbox, lamp.bbox) > 0.6);
             match lamp {
-                Some(lamp) if hit.bbox.area() < LAMP_GROWTH * lamp.area => {
+                Some(lamp) if hit.bbox.area() < LAMP_GROWTH * lamp.area && !hit.flickers(params, LAMP_FLICKER) => {
                     (lamp.bbox, lamp.seen) = (hit.bbox, now);
                 }
                 Some(_) | None if hit.bbox.area() > self.params.area_share_max.get() => {}
@@ -310,11 +382,14 @@ impl FireWatch {
                 self.lamps.pop_front();
             }
         }
-        self.sequences = rest;
-        self.sequences.retain(|s| {
+        let (kept, gone): (Vec<Sequence>, Vec<Sequence>) = rest.into_iter().partition(|s| {
             let gone_after = if s.confirmed { params.clear_after_s.span() } else { DROPPED_AFTER };
             s.misses < CLEAR_LOOKS_MIN || now.since(s.last_hit) < gone_after
         });
+        self.sequences = kept;
+        for suspicion in gone.into_iter().filter(|s| !s.confirmed && s.hits >= 2) {
+            self.doubt(now, suspicion.last.bbox);
+        }
 
         let confirmed: Vec<&Sequence> = self.sequences.iter().filter(|s| s.confirmed).collect();
         let area = area_of(&confirmed);
@@ -343,6 +418,25 @@ impl FireWatch {
         };
     }
 
+    /// A suspicion came to nothing: a place where that happens again and again is a lamp that the model finds now and then.
+    fn doubt(&mut self, now: Moment, bbox: NormBox) {
+        let kept = self.params.doubts_kept_s.span();
+        self.doubts.retain(|doubt| now.since(doubt.last) <= kept);
+        let known = self.doubts.iter_mut().find(|doubt| doubt.bbox.iou(bbox) >= 0.2 || overlap_of(bbox, doubt.bbox) > 0.6);
+        match known {
+            Some(doubt) => {
+                (doubt.times, doubt.last, doubt.area) = (doubt.times + 1, now, doubt.area.max(bbox.area()));
+                if doubt.times >= self.params.doubts_max {
+                    let lamp = Lamp { bbox, area: doubt.area, seen: now };
+                    self.doubts.retain(|doubt| doubt.times < self.params.doubts_max);
+                    self.lamps.push_back(lamp);
+                    self.lamps.truncate(LAMPS_MAX);
+                }
+            }
+            None => self.doubts.push(Doubt { bbox, times: 1, area: bbox.area(), last: now }),
+        }
+    }
+
     fn statement(&self, now: Moment, confirmed: &[&Sequence], area: f32) -> Statement {
         let p = &self.params;
         let growth = confirmed.iter().map(|s| s.growth()).fold(0.0, f32::max);
@@ -366,7 +460,8 @@ impl FireWatch {
                     ("hits_min", f64::from(p.hits_min)),
                     ("hits_share_min", f64::from(p.hits_share)),
                     ("confirm_after_s", p.confirm_after_s.get()),
-                    ("flicker_min", f64::from(p.flicker_min)),
+                    ("change_min", f64::from(p.change_min)),
+                    ("change_ratio_min", f64::from(p.change_ratio)),
                     ("growth_min", f64::from(p.growth_min)),
                 ],
                 &[&self.score_trace, &self.area_trace],

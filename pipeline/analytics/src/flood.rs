@@ -1,15 +1,16 @@
 //! Water on the street: the share of each zone under water, against what the zone usually shows.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use matpho_scene::{
-    MediaTime, Polygon, ZoneId,
-    event::{Detail, EndReason, EventKind, Severity, Trend},
+    MediaTime, Polygon, WaterReading, ZoneId,
+    event::{DepthBand, Detail, EndReason, EventKind, Severity, Trend},
     measurement::{Figures, FloodFigures, Judgement, Measurement},
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    depth::{Depth, Gauge},
     desk::{Desk, Open, Said, Statement, proof, stop_all},
     io::{AnalyticSummary, Output},
     moment::Moment,
@@ -32,8 +33,10 @@ pub struct FloodParams {
     pub readings_min: u32,
     /// This share of the readings in the span must agree: a wet road flickers.
     pub readings_share: Share,
-    /// They must span this long. Minutes, not seconds.
+    /// They must span this long where the zone was seen dry before.
     pub begin_after_s: Seconds,
+    /// They must span this long where nobody knows what it looks like dry.
+    pub begin_unknown_after_s: Seconds,
     /// The same for its end.
     pub end_after_s: Seconds,
     /// Rising or falling is told over this long.
@@ -56,7 +59,8 @@ impl Default for FloodParams {
             end_ratio: Share::of(0.6),
             readings_min: 3,
             readings_share: Share::of(0.8),
-            begin_after_s: Seconds::of(60.0),
+            begin_after_s: Seconds::of(30.0),
+            begin_unknown_after_s: Seconds::of(60.0),
             end_after_s: Seconds::of(120.0),
             trend_over_s: Seconds::of(300.0),
             trend_share: Share::of(0.05),
@@ -75,6 +79,48 @@ const SEVERE_SHARE: f32 = 0.6;
 /// A change of the share that is worth an update.
 const SHARE_STEP: f32 = 0.15;
 
+/// Depths may differ this much before water counts as risen or fallen.
+const DEPTH_STEP_CM: f32 = 5.0;
+/// Readings below the limit, and how long they span, from which on it is known what a zone looks like dry.
+const DRY_READINGS: u32 = 6;
+const DRY_AFTER: Duration = Duration::from_secs(30);
+/// A reading so many standard deviations above what is usual is more than the zone's own flicker.
+const USUAL_DEVIATIONS: f32 = 3.0;
+
+/// What a zone shows without a flood.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WaterMemory {
+    /// Share under water that is usual, 0 to 1.
+    pub usual_share: f32,
+    /// Its standard deviation.
+    pub deviation: f32,
+    /// Readings that it stands on.
+    pub readings: u32,
+    /// How long they span.
+    pub watched_s: f64,
+}
+
+impl WaterMemory {
+    fn learn(&mut self, reading: f32, since: Duration, learn_s: f64) {
+        self.readings = self.readings.saturating_add(1);
+        self.watched_s += since.as_secs_f64();
+        let weight = (since.as_secs_f64() / learn_s).clamp(0.0, 0.2) as f32;
+        let off = reading - self.usual_share;
+        self.usual_share += off * weight;
+        self.deviation = ((1.0 - weight) * (self.deviation * self.deviation + weight * off * off)).max(0.0).sqrt();
+    }
+
+    fn is_known(&self) -> bool {
+        self.readings >= DRY_READINGS && self.watched_s >= DRY_AFTER.as_secs_f64()
+    }
+
+    /// What could come from a file that somebody edited.
+    fn is_sound(&self) -> bool {
+        (0.0..=1.0).contains(&self.usual_share) && (0.0..=1.0).contains(&self.deviation) && self.watched_s.is_finite()
+    }
+}
+
 /// One zone over time.
 #[derive(Debug)]
 struct Surface {
@@ -82,13 +128,14 @@ struct Surface {
     polygon: Polygon,
     whole_picture: bool,
     readings: Window<f32>,
-    /// What the zone usually shows; learned while there is no flood.
-    usual: f32,
+    gauge: Gauge,
+    /// What the zone shows without a flood; learned while there is none.
+    dry: WaterMemory,
     last: Option<Moment>,
     open: Option<Open>,
     /// Share at which it began: it ends below a part of it.
     limit_at_begin: f32,
-    said: (f32, Trend),
+    said: (f32, Trend, Option<DepthBand>),
     share_max: f32,
     trace: Trace,
     period: Vec<f32>,
@@ -97,18 +144,19 @@ struct Surface {
 
 impl Surface {
     fn new(zone: &Zone, params: &FloodParams) -> Self {
-        let span = [params.begin_after_s, params.end_after_s, params.trend_over_s].map(Seconds::span).into_iter().max();
+        let span = [params.begin_unknown_after_s, params.end_after_s, params.trend_over_s].map(Seconds::span).into_iter().max();
         let span = span.unwrap_or_default() + Duration::from_secs(60);
         Self {
             id: zone.id.clone(),
             polygon: zone.polygon.clone(),
             whole_picture: zone.purpose == crate::plan::Purpose::WholePicture,
             readings: Window::new(span),
-            usual: 0.0,
+            gauge: Gauge::new(zone.marks.clone(), span),
+            dry: WaterMemory::default(),
             last: None,
             open: None,
             limit_at_begin: 1.0,
-            said: (0.0, Trend::Steady),
+            said: (0.0, Trend::Steady, None),
             share_max: 0.0,
             trace: Trace::new("water_share", span),
             period: Vec::new(),
@@ -123,11 +171,13 @@ impl Surface {
 
     /// The share from which on it is a flood.
     fn limit(&self, params: &FloodParams) -> f32 {
-        params.begin_share.get().max(self.usual + params.rise_share.get()).min(0.95)
+        let rise = params.rise_share.get().max(USUAL_DEVIATIONS * self.dry.deviation);
+        params.begin_share.get().max(self.dry.usual_share + rise).min(0.95)
     }
 
-    fn look(&mut self, now: Moment, reading: f32, params: &FloodParams, desk: &mut Desk) {
-        let reading = if reading.is_finite() { reading.clamp(0.0, 1.0) } else { return };
+    fn look(&mut self, now: Moment, seen: &WaterReading, params: &FloodParams, desk: &mut Desk) {
+        let reading = if seen.share.is_finite() { seen.share.clamp(0.0, 1.0) } else { return };
+        self.gauge.look(now, &seen.marks);
         self.readings.push(now, reading);
         self.trace.push(now.at, reading);
         self.period_from.get_or_insert(now.at);
@@ -138,20 +188,22 @@ impl Surface {
         }
         let limit = self.limit(params);
         let end_below = self.limit_at_begin * params.end_ratio.get();
-        let begins = self.lasting(now, params.begin_after_s.span(), params, |w| w >= limit).filter(|_| share >= limit);
+        let begin_after = if self.dry.is_known() { params.begin_after_s } else { params.begin_unknown_after_s };
+        let begins = self.lasting(now, begin_after.span(), params, |w| w >= limit).filter(|_| share >= limit);
         let ends = self.lasting(now, params.end_after_s.span(), params, |w| w < end_below).filter(|_| share < end_below);
         let trend = self.trend(now, params);
+        let band = self.depth().map(|depth| depth.band);
         self.open = match (self.open.take(), begins, ends) {
             (None, Some(since), _) => {
                 self.limit_at_begin = limit;
-                self.said = (share, trend);
+                self.said = (share, trend, band);
                 let statement = self.statement(now, share, trend, limit, params);
                 Some(desk.begin(EventKind::Flood, Some(self.id.clone()), since, statement))
             }
             (None, None, _) => {
                 if reading < limit {
-                    let weight = self.last.map_or(0.0, |last| now.secs_since(last) / params.learn_s.get() as f32).clamp(0.0, 0.2);
-                    self.usual += (reading - self.usual) * weight;
+                    let since = self.last.map_or(Duration::ZERO, |last| now.since(last));
+                    self.dry.learn(reading, since, params.learn_s.get());
                 }
                 None
             }
@@ -160,10 +212,10 @@ impl Surface {
                 None
             }
             (Some(mut open), _, None) => {
-                let worth = (share - self.said.0).abs() >= SHARE_STEP || trend != self.said.1;
+                let worth = (share - self.said.0).abs() >= SHARE_STEP || trend != self.said.1 || band != self.said.2;
                 let statement = self.statement(now, share, trend, self.limit_at_begin, params);
                 if desk.restate(&mut open, statement, worth, params.update_every_s.span()) == Said::Yes {
-                    self.said = (share, trend);
+                    self.said = (share, trend, band);
                 }
                 Some(open)
             }
@@ -189,6 +241,11 @@ impl Surface {
         enough.then(|| within.iter().rev().find(|(_, w)| agrees(*w)).map(|(when, _)| when.at))?
     }
 
+    /// How deep it is, where water is seen to stand.
+    fn depth(&self) -> Option<Depth> {
+        self.gauge.depth().filter(|depth| self.open.is_some() || depth.between_cm.0 > 0.0)
+    }
+
     /// The newest readings against those of a while ago.
     fn trend(&self, now: Moment, params: &FloodParams) -> Trend {
         let over = params.trend_over_s.span();
@@ -199,9 +256,11 @@ impl Surface {
         }
         let (older, newer) = (median(within().take(third)), median(within().skip(2 * third)));
         let change = newer.unwrap_or(0.0) - older.unwrap_or(0.0);
-        if change >= params.trend_share.get() {
+        // A road that is covered all over can only get deeper.
+        let deeper = self.gauge.change_cm(now, over).unwrap_or(0.0);
+        if change >= params.trend_share.get() || deeper >= DEPTH_STEP_CM {
             Trend::Rising
-        } else if change <= -params.trend_share.get() {
+        } else if change <= -params.trend_share.get() || deeper <= -DEPTH_STEP_CM {
             Trend::Falling
         } else {
             Trend::Steady
@@ -209,24 +268,35 @@ impl Surface {
     }
 
     fn statement(&self, now: Moment, share: f32, trend: Trend, limit: f32, params: &FloodParams) -> Statement {
-        let severity = if share >= SEVERE_SHARE {
-            Severity::Severe
-        } else if share >= MODERATE_SHARE {
-            Severity::Moderate
-        } else {
-            Severity::Minor
+        let depth = self.gauge.depth();
+        let severity = match depth.map(|depth| depth.band) {
+            Some(DepthBand::Under10) => Severity::Minor,
+            Some(DepthBand::From10To20) => Severity::Moderate,
+            Some(DepthBand::From20To30 | DepthBand::From30To50) => Severity::Severe,
+            Some(DepthBand::Over50) => Severity::Extreme,
+            None if share >= SEVERE_SHARE => Severity::Severe,
+            None if share >= MODERATE_SHARE => Severity::Moderate,
+            None => Severity::Minor,
         };
         Statement {
             at: now.at,
             severity,
             confidence: (0.6 + (share - limit).max(0.0)).min(0.95),
             region: (!self.whole_picture).then(|| self.polygon.bounds()),
-            detail: Detail::Flood { water_share: share, depth: None, depth_reference: None, trend },
+            detail: Detail::Flood {
+                water_share: share,
+                depth: depth.map(|depth| depth.band),
+                depth_confidence: depth.map(|depth| (depth.confidence * 100.0).round() / 100.0),
+                passable: depth.map(|depth| depth.band.passability()),
+                depth_reference: depth.map(|depth| depth.reference.to_owned()),
+                trend,
+            },
             proof: proof(
                 "most readings over a span show more of the zone under water than the threshold and than is usual for it",
                 &[
                     ("water_share_min", crate::window::round4(limit)),
-                    ("usual_share", crate::window::round4(self.usual)),
+                    ("usual_share", crate::window::round4(self.dry.usual_share)),
+                    ("usual_deviation", crate::window::round4(self.dry.deviation)),
                     ("begin_after_s", params.begin_after_s.get()),
                     ("readings_min", f64::from(params.readings_min)),
                     ("readings_share_min", f64::from(params.readings_share)),
@@ -246,7 +316,8 @@ impl Surface {
                 to: at,
                 figures: Figures::Flood(FloodFigures {
                     water_share: share,
-                    depth: None,
+                    depth: self.depth().map(|depth| depth.band),
+                    depth_confidence: self.depth().map(|depth| (depth.confidence * 100.0).round() / 100.0),
                     trend: self.trend(now, params),
                     frames: u32::try_from(self.period.len()).unwrap_or(u32::MAX),
                 }),
@@ -281,16 +352,35 @@ impl Flood {
         Self { params, zones }
     }
 
-    /// One look of the model: shares by zone. Zones that are not in the plan are passed over.
-    pub fn look(&mut self, now: Moment, shares: &[(ZoneId, f32)], desk: &mut Desk) {
+    /// What each zone shows without a flood.
+    pub fn memory(&self) -> BTreeMap<ZoneId, WaterMemory> {
+        self.zones.iter().filter(|zone| zone.dry.readings > 0).map(|zone| (zone.id.clone(), zone.dry)).collect()
+    }
+
+    /// The same from before a restart.
+    pub fn recall(&mut self, memory: &BTreeMap<ZoneId, WaterMemory>) {
         for zone in &mut self.zones {
-            if let Some((_, share)) = shares.iter().find(|(id, _)| *id == zone.id) {
-                zone.look(now, *share, &self.params, desk);
+            if let Some(dry) = memory.get(&zone.id).filter(|dry| dry.is_sound()) {
+                zone.dry = *dry;
+            }
+        }
+    }
+
+    /// One look of the model: readings by zone. Zones that are not in the plan are passed over.
+    pub fn look(&mut self, now: Moment, readings: &[(ZoneId, WaterReading)], desk: &mut Desk) {
+        for zone in &mut self.zones {
+            if let Some((_, reading)) = readings.iter().find(|(id, _)| *id == zone.id) {
+                zone.look(now, reading, &self.params, desk);
                 if zone.period_from.is_some_and(|from| now.at.since(from) >= self.params.measure_every_s.span()) {
                     zone.measure(now.at, &self.params, desk);
                 }
             }
         }
+    }
+
+    /// How deep it is in a zone.
+    pub fn depth(&self, zone: &ZoneId) -> Option<DepthBand> {
+        self.zones.iter().find(|surface| surface.id == *zone)?.depth().map(|depth| depth.band)
     }
 
     pub fn stop(&mut self, at: MediaTime, desk: &mut Desk) {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use matpho_scene::{
-    Class, Detection, PictureHealth, PictureSize, Tracked, ZoneId,
+    Change, Class, Detection, PictureHealth, PictureSize, Tracked, WaterReading, ZoneId,
     event::{EventKind, Finding, LevelOfService},
     measurement::{Judgement, Measurement},
 };
@@ -35,16 +35,20 @@ pub struct Observation<'a> {
     pub tracks: Option<&'a [Tracked]>,
     /// Flames and smoke.
     pub fire: Option<&'a [Detection]>,
-    /// Share of each zone under water, 0 to 1; see [`crate::CameraPlan::water_zones`]. Zones that are not listed were not looked at.
-    pub water: Option<&'a [(ZoneId, f32)]>,
+    /// How much the place of each of `fire` changed, in their order; empty where it was not measured.
+    pub fire_changes: &'a [Change],
+    /// Water in each zone; see [`crate::CameraPlan::water_zones`]. Zones that are not listed were not looked at.
+    pub water: Option<&'a [(ZoneId, WaterReading)]>,
     /// How usable the picture is.
     pub health: Option<&'a PictureHealth>,
+    /// Minute of the local day, 0 to 1439, where it is known: for what is masked by the hour.
+    pub minute_of_day: Option<u16>,
 }
 
 impl Observation<'_> {
     /// A picture that no model looked at: it only says that the camera lives.
     pub const fn bare(picture: PictureSize) -> Self {
-        Self { picture, tracks: None, fire: None, water: None, health: None }
+        Self { picture, tracks: None, fire: None, fire_changes: &[], water: None, health: None, minute_of_day: None }
     }
 }
 

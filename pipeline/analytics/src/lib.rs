@@ -48,8 +48,10 @@
 
 pub mod camera;
 pub mod congestion;
+pub mod depth;
 pub mod fire;
 pub mod flood;
+pub mod hours;
 pub mod io;
 pub mod pedestrian;
 pub mod plan;
@@ -72,7 +74,10 @@ mod signal;
 mod volume;
 mod window;
 
+pub use depth::{Mark, MarkOn};
 pub use engine::CameraAnalytics;
+pub use flood::WaterMemory;
+pub use hours::Hours;
 pub use io::{AnalyticSummary, Condition, Input, Observation, Output, Request, StreamState, Summary};
 pub use memory::Memory;
 pub use plan::{Analytic, CameraPlan, Params, PcuWeights, PlanError, Purpose, Zone};

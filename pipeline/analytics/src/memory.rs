@@ -5,13 +5,16 @@ use std::{collections::BTreeMap, time::Duration};
 use matpho_scene::ZoneId;
 use serde::{Deserialize, Serialize};
 
-use crate::free_flow::FreeFlow;
+use crate::{flood::WaterMemory, free_flow::FreeFlow};
 
 /// What was learned, by zone. Read it with [`crate::CameraAnalytics::memory`], give it back with [`crate::CameraAnalytics::remember`]. A zone that
 /// changed its name or is gone is forgotten; one whose calibration changed begins anew.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Memory {
     zones: BTreeMap<ZoneId, ZoneMemory>,
+    /// What each zone shows without a flood.
+    #[serde(default)]
+    pub water: BTreeMap<ZoneId, WaterMemory>,
 }
 
 /// What was learned of one zone.
@@ -34,6 +37,6 @@ impl Memory {
 
     /// Whether nothing is in it.
     pub fn is_empty(&self) -> bool {
-        self.zones.is_empty()
+        self.zones.is_empty() && self.water.is_empty()
     }
 }

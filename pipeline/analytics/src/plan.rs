@@ -6,8 +6,9 @@ use matpho_scene::{Class, Direction, GroundPlane, NormPoint, Polygon, ZoneId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    camera::CameraParams, congestion::CongestionParams, fire::FireParams, flood::FloodParams, pedestrian::PedestrianParams,
-    stopped_vehicle::StoppedVehicleParams, units::Positive, units::Seconds, wrong_way::WrongWayParams,
+    camera::CameraParams, congestion::CongestionParams, depth::Mark, fire::FireParams, flood::FloodParams, hours::Hours,
+    pedestrian::PedestrianParams, stopped_vehicle::StoppedVehicleParams, units::Positive, units::Seconds,
+    wrong_way::WrongWayParams,
 };
 
 /// One of the things that can be watched for.
@@ -135,6 +136,12 @@ pub struct Zone {
     /// Vehicles are counted where they cross this line; without it, once they have driven some way in the zone.
     #[serde(default)]
     pub counting_line: Option<[NormPoint; 2]>,
+    /// Of a heat source: at which hours of the local day it is one; always without it.
+    #[serde(default)]
+    pub hours: Option<Hours>,
+    /// Places of known height that tell how deep water stands. A plan holds them lowest first.
+    #[serde(default)]
+    pub marks: Vec<Mark>,
 }
 
 impl Zone {
@@ -151,6 +158,8 @@ impl Zone {
             ground_error_m: None,
             signal_cycle_s: None,
             counting_line: None,
+            hours: None,
+            marks: Vec::new(),
         }
     }
 
@@ -245,6 +254,12 @@ pub enum PlanError {
     /// A counting line without a length.
     #[error("the counting line of zone `{0}` has no length: its two points must differ")]
     CountingLine(ZoneId),
+    /// Hours where they mean nothing.
+    #[error("zone `{0}` has hours: only a heat_source is one by the hour")]
+    Hours(ZoneId),
+    /// A height that no mark can have.
+    #[error("a mark of zone `{0}` has an impossible height: 0 to 300 cm above the lowest point of its road is needed")]
+    MarkHeight(ZoneId),
     /// A ground plane that maps nothing of its zone.
     #[error(
         "the ground plane of zone `{0}` does not reach it: corners of the zone lie above the horizon; calibrate again, or keep the zone below"
@@ -266,7 +281,7 @@ impl CameraPlan {
     ///
     /// Where no carriageway was drawn, traffic is judged over the whole picture, and water too where no zone of any kind was drawn
     /// for it: see [`Purpose::WholePicture`].
-    pub fn new(zones: Vec<Zone>, analytics: BTreeSet<Analytic>, params: Params) -> Result<Self, Vec<PlanError>> {
+    pub fn new(mut zones: Vec<Zone>, analytics: BTreeSet<Analytic>, params: Params) -> Result<Self, Vec<PlanError>> {
         let mut errors = Vec::new();
         let mut seen = BTreeSet::new();
         for zone in &zones {
@@ -279,6 +294,12 @@ impl CameraPlan {
             if zone.counting_line.is_some_and(|[a, b]| (a.x - b.x).hypot(a.y - b.y) < 1e-3) {
                 errors.push(PlanError::CountingLine(zone.id.clone()));
             }
+            if zone.hours.is_some() && zone.purpose != Purpose::HeatSource {
+                errors.push(PlanError::Hours(zone.id.clone()));
+            }
+            if !zone.marks.iter().all(Mark::is_sound) {
+                errors.push(PlanError::MarkHeight(zone.id.clone()));
+            }
             if zone.ground.is_some_and(|g| zone.polygon.corners().iter().any(|&corner| g.to_ground(corner).is_none())) {
                 errors.push(PlanError::Horizon(zone.id.clone()));
             }
@@ -289,6 +310,7 @@ impl CameraPlan {
         if !errors.is_empty() {
             return Err(errors);
         }
+        zones.iter_mut().for_each(|zone| zone.marks.sort_by(|a, b| a.height_cm.total_cmp(&b.height_cm)));
         let drawn = zones.iter().any(|z| matches!(z.purpose, Purpose::Carriageway | Purpose::RoadSurface));
         let mut plan = Self { zones, analytics, params, drawn };
         if plan.traffic_zones().next().is_none() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use matpho_scene::{Class, MediaTime, NormBox};
+use matpho_scene::{Change, Class, MediaTime, NormBox};
 
 use crate::{
     fire::FireParams,
@@ -14,14 +14,31 @@ use crate::{
 const KEPT: Duration = Duration::from_secs(20);
 /// Small boxes must flicker by this much over their side more, since a detector's edges jump by a few thousandths of the picture.
 const EDGE_NOISE: f32 = 0.004;
-/// A flame that wanders by this many of its own sides in the window is a light that passes.
-const TRAVEL_SIDES_MAX: f32 = 1.5;
+
+/// So many boxes tell an area.
+const FIRST: usize = 3;
+/// So many measured changes tell a flicker, and this share of them must show it.
+const CHANGES_MIN: usize = 3;
+const CHANGES_SHARE: f32 = 0.6;
+/// Smoke whose upper edge has risen by this many of its sides goes up.
+const RISE_SIDES: f32 = 0.3;
 
 /// Found once.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hit {
     pub bbox: NormBox,
     pub score: f32,
+    /// How much its place changed, where that was measured.
+    pub change: Option<Change>,
+}
+
+impl Hit {
+    /// Whether its place changes as flames do, `times` over; false where that was not measured.
+    pub fn flickers(&self, params: &FireParams, times: f32) -> bool {
+        self.change.is_some_and(|change| {
+            change.inside >= times * params.change_min.get() && change.inside >= params.change_ratio.get() * change.around
+        })
+    }
 }
 
 /// Found again and again, or not.
@@ -41,7 +58,8 @@ pub(crate) struct Sequence {
     pub was_lively: bool,
     /// Every frame was asked for to verify it.
     pub burst_asked: bool,
-    area_first: f32,
+    /// Areas of the first boxes: the median of three says how large it was, one box does not.
+    areas_first: Vec<f32>,
     looks: Window<Option<Hit>>,
 }
 
@@ -58,7 +76,7 @@ impl Sequence {
             confirmed: false,
             was_lively: false,
             burst_asked: false,
-            area_first: hit.bbox.area(),
+            areas_first: vec![hit.bbox.area()],
             looks,
         }
     }
@@ -69,6 +87,9 @@ impl Sequence {
             Some(hit) => {
                 self.last = hit;
                 self.last_hit = now;
+                if self.areas_first.len() < FIRST {
+                    self.areas_first.push(hit.bbox.area());
+                }
                 self.hits = self.hits.saturating_add(1);
                 self.misses = 0;
             }
@@ -93,8 +114,9 @@ impl Sequence {
     /// Area now over the area when it was first found.
     pub fn growth(&self) -> f32 {
         let found: Vec<f32> = self.found().map(|hit| hit.bbox.area()).collect();
-        let newest = median(found.iter().rev().take(3).copied()).unwrap_or(self.area_first);
-        newest / self.area_first.max(1e-6)
+        let first = median(self.areas_first.iter().copied()).unwrap_or(0.0).max(1e-6);
+        let newest = median(found.iter().rev().take(FIRST).copied()).unwrap_or(first);
+        newest / first
     }
 
     fn found(&self) -> impl DoubleEndedIterator<Item = &Hit> {
@@ -120,14 +142,14 @@ impl Sequence {
         let Some((newest, _)) = self.looks.iter().next_back() else { return false };
         let looks_min = (params.hits_min as f32 / params.hits_share.get().max(0.01)).ceil() as usize;
         let over = params.confirm_after_s.span();
-        let window: Vec<_> = self
-            .looks
-            .iter()
-            .rev()
-            .enumerate()
-            .take_while(|(i, (when, _))| *i < looks_min || newest.since(*when) <= over)
-            .map(|(_, look)| look)
-            .collect();
+        // One look more than the span holds, or looks that do not come exactly on the beat would never span it.
+        let mut window: Vec<&(Moment, Option<Hit>)> = Vec::new();
+        for look in self.looks.iter().rev() {
+            window.push(look);
+            if window.len() >= looks_min && newest.since(look.0) >= over {
+                break;
+            }
+        }
         let Some((oldest, _)) = window.last() else { return false };
         let hits = window.iter().filter(|(_, hit)| hit.is_some()).count();
         let score: f32 = window.iter().filter_map(|(_, hit)| hit.map(|h| h.score)).sum::<f32>() / window.len() as f32;
@@ -148,11 +170,13 @@ impl Sequence {
             return false;
         }
         let side = mean.sqrt().max(1e-3);
+        let measured: Vec<bool> = hits.iter().filter(|hit| hit.change.is_some()).map(|hit| hit.flickers(params, 1.0)).collect();
+        let churns = measured.iter().filter(|flickers| **flickers).count() as f32 >= CHANGES_SHARE * measured.len() as f32;
         // A flame on the ground keeps three of its edges and throws the fourth about: the area alone would not tell.
         let edges: [fn(NormBox) -> f32; 4] = [NormBox::x1, NormBox::y1, NormBox::x2, NormBox::y2];
         let restless = |edge: fn(NormBox) -> f32| spread(hits.iter().map(|hit| edge(hit.bbox))).map_or(0.0, |(_, d)| d / side);
         let swing = edges.map(restless).into_iter().fold(deviation / mean, f32::max);
-        let flickers = swing >= params.flicker_min.get() + EDGE_NOISE / side;
+        let flickers = if measured.len() >= CHANGES_MIN { churns } else { swing >= params.flicker_min.get() + EDGE_NOISE / side };
         let grows = self.growth() >= params.growth_min.get();
         let centre = |of: &[&Hit]| {
             let x = median(of.iter().map(|hit| hit.bbox.centre().x)).unwrap_or(0.0);
@@ -162,7 +186,13 @@ impl Sequence {
         let ends = hits.len().min(6) / 2;
         let (from, to) = (centre(&hits[..ends]), centre(&hits[hits.len() - ends..]));
         let travelled = (to.0 - from.0).hypot(to.1 - from.1) / side;
-        let stays = class == Class::Smoke || travelled <= TRAVEL_SIDES_MAX;
-        stays && (flickers || grows)
+        let top = |of: &[&Hit]| median(of.iter().map(|hit| hit.bbox.y1())).unwrap_or(0.0);
+        let rises = (top(&hits[..ends]) - top(&hits[hits.len() - ends..])) / side >= RISE_SIDES;
+        match class {
+            // Smoke goes up or spreads; dust and exhaust go where the wind and the lorry go.
+            Class::Smoke => (to.0 - from.0).abs() / side <= params.travel_sides_max.get() && (flickers || grows || rises),
+            // What was measured to hold still is no flame, however its boxes tremble.
+            _ => travelled <= params.travel_sides_max.get() && (flickers || (grows && measured.len() < CHANGES_MIN)),
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use matpho_analytics::{Analytic, CameraAnalytics, CameraPlan, Input, Observation, Output, StreamState};
 use matpho_scene::{
-    Class, Detection, MediaTime, NormBox, PictureHealth, PictureSize, Score, TrackId, Tracked, ZoneId,
+    Class, Detection, MediaTime, NormBox, PictureHealth, PictureSize, Score, TrackId, Tracked, WaterReading, ZoneId,
     event::{EndReason, EventKind, Phase, Proof},
     health::Shift,
 };
@@ -100,17 +100,19 @@ fn play(inputs: &[(i64, Wild)]) -> Vec<Output> {
         t = (t + step).max(0);
         let at = MediaTime::from_millis(t as u64);
         let tracks: Vec<Tracked>;
-        let water: Vec<(ZoneId, f32)>;
+        let water: Vec<(ZoneId, WaterReading)>;
         let input = match input {
             Wild::Frame { tracks: found, fire, water: share, health } => {
                 tracks = found.clone().unwrap_or_default();
-                water = share.map(|share| (zone.clone(), share)).into_iter().collect();
+                water = share.map(|share| (zone.clone(), WaterReading::share(share))).into_iter().collect();
                 Input::Frame(Observation {
                     picture: PictureSize { width: 640, height: 360 },
                     tracks: found.is_some().then_some(&tracks),
                     fire: fire.as_deref(),
+                    fire_changes: &[],
                     water: share.is_some().then_some(&water),
                     health: health.as_ref(),
+                    minute_of_day: None,
                 })
             }
             Wild::Live => Input::Stream(StreamState::Live),

@@ -120,6 +120,15 @@ impl From<Score> for f32 {
     }
 }
 
+/// How much a place changed since the picture that was looked at before it.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Change {
+    /// Mean absolute change of brightness in the place, 0 to 255.
+    pub inside: f32,
+    /// The same in the rest of the picture: noise, and whatever else moves.
+    pub around: f32,
+}
+
 /// One thing found in one picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Detection {

@@ -225,6 +225,66 @@ pub enum DepthBand {
     Over50,
 }
 
+impl DepthBand {
+    /// All bands, shallow to deep.
+    pub const ALL: [Self; 5] = [Self::Under10, Self::From10To20, Self::From20To30, Self::From30To50, Self::Over50];
+
+    /// From and to, cm; the deepest ends at 100, where a person is swept away.
+    pub const fn range_cm(self) -> (f32, f32) {
+        match self {
+            Self::Under10 => (0.0, 10.0),
+            Self::From10To20 => (10.0, 20.0),
+            Self::From20To30 => (20.0, 30.0),
+            Self::From30To50 => (30.0, 50.0),
+            Self::Over50 => (50.0, 100.0),
+        }
+    }
+
+    /// The band of a depth.
+    pub fn of_cm(depth_cm: f32) -> Self {
+        Self::ALL.into_iter().rfind(|band| depth_cm >= band.range_cm().0).unwrap_or(Self::Under10)
+    }
+
+    /// Who gets through still water this deep.
+    ///
+    /// MMDA's gauge (Manila): up to 25 cm passable to all, from 33 cm not to light vehicles, from 66 cm to none; trafficability limits of 30 cm
+    /// for cars and 60 cm for emergency vehicles (TRID 1412184); a motorbike's exhaust and filter lie 20 to 30 cm above the road.
+    pub const fn passability(self) -> Passability {
+        use Passage::{No, Slowly, Yes};
+        let (motorbike, car, truck) = match self {
+            Self::Under10 => (Yes, Yes, Yes),
+            Self::From10To20 => (Slowly, Slowly, Yes),
+            Self::From20To30 => (No, Slowly, Yes),
+            Self::From30To50 => (No, No, Slowly),
+            Self::Over50 => (No, No, No),
+        };
+        Passability { motorbike, car, truck }
+    }
+}
+
+/// Whether a kind of vehicle gets through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Passage {
+    /// As ever.
+    Yes,
+    /// At walking pace, with care.
+    Slowly,
+    /// It stalls or floats.
+    No,
+}
+
+/// Who gets through water.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Passability {
+    /// Motorbikes.
+    pub motorbike: Passage,
+    /// Cars.
+    pub car: Passage,
+    /// Lorries and buses.
+    pub truck: Passage,
+}
+
 /// Whether water rises or falls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -291,6 +351,12 @@ pub enum Detail {
         /// Depth; absent without a reference object.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         depth: Option<DepthBand>,
+        /// How sure the band is, 0 to 1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        depth_confidence: Option<f32>,
+        /// Who gets through, by the depth.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        passable: Option<Passability>,
         /// What the depth was read from.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         depth_reference: Option<String>,

@@ -22,11 +22,11 @@ pub mod recording;
 pub mod time;
 pub mod track;
 
-pub use detection::{Class, Detection, Score};
+pub use detection::{Change, Class, Detection, Score};
 pub use geometry::{Direction, GroundPlane, GroundPoint, NormBox, NormPoint, PictureSize, Polygon};
 pub use health::PictureHealth;
 pub use id::{CameraId, EdgeId, ModelId, SiteId, TrackId, ZoneId};
-pub use mask::Mask;
+pub use mask::{Mask, WaterReading};
 pub use picture::Picture;
 pub use recording::{FrameRecord, RecordedDetection};
 pub use time::{ClockSource, MediaTime, Seen, WallTime};

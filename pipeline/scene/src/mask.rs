@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::geometry::{NormPoint, Polygon};
 
 /// Probability that each cell shows water, as a grid that spans the whole picture.
@@ -11,6 +13,23 @@ pub struct Mask {
     height: u32,
     /// `[height * width]`, rows from the top; 255 is certain.
     cells: Arc<Vec<u8>>,
+}
+
+/// What one look says of the water in a zone.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct WaterReading {
+    /// Share of the zone under water, 0 to 1.
+    pub share: f32,
+    /// Probability of water at each of the zone's depth marks, 0 to 1, in their order; empty where it has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<f32>,
+}
+
+impl WaterReading {
+    /// A share, and no marks.
+    pub const fn share(share: f32) -> Self {
+        Self { share, marks: Vec::new() }
+    }
 }
 
 /// Why bytes are not a mask.
@@ -62,6 +81,19 @@ impl Mask {
         (inside > 0).then(|| over as f32 / inside as f32)
     }
 
+    /// Probability, 0 to 1, at a point: between the centres of its four nearest cells.
+    pub fn at(&self, point: NormPoint) -> f32 {
+        let place = |share: f32, cells: u32| {
+            let at = (share * cells as f32 - 0.5).clamp(0.0, cells as f32 - 1.0);
+            let low = (at as u32).min(cells - 1);
+            (low, (low + 1).min(cells - 1), at - low as f32)
+        };
+        let ((x0, x1, fx), (y0, y1, fy)) = (place(point.x, self.width), place(point.y, self.height));
+        let cell = |x: u32, y: u32| f32::from(self.cells[(y * self.width + x) as usize]) / 255.0;
+        let row = |y: u32| cell(x0, y) * (1.0 - fx) + cell(x1, y) * fx;
+        row(y0) * (1.0 - fy) + row(y1) * fy
+    }
+
     /// The centre of a cell in the picture.
     pub fn cell_centre(&self, x: u32, y: u32) -> NormPoint {
         NormPoint::clamped((x as f32 + 0.5) / self.width as f32, (y as f32 + 0.5) / self.height as f32)
@@ -72,6 +104,13 @@ impl Mask {
 mod tests {
     use super::*;
     use crate::geometry::Polygon;
+
+    #[test]
+    fn a_point_lies_between_its_cells() {
+        let mask = Mask::new(2, 1, vec![0, 255]).unwrap();
+        let at = |x| mask.at(NormPoint::clamped(x, 0.5));
+        assert_eq!((at(0.0), at(0.25), at(0.5), at(1.0)), (0.0, 0.0, 0.5, 1.0));
+    }
 
     #[test]
     fn share_counts_only_the_zone() {

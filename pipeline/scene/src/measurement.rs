@@ -100,6 +100,9 @@ pub struct FloodFigures {
     /// Depth; absent without a reference object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub depth: Option<DepthBand>,
+    /// How sure the band is, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub depth_confidence: Option<f32>,
     /// Rising or falling.
     pub trend: Trend,
     /// Pictures that the figures stand on.

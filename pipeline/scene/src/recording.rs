@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    detection::{Class, Detection, Score},
+    detection::{Change, Class, Detection, Score},
     geometry::{NormBox, PictureSize},
     health::PictureHealth,
     id::{ModelId, TrackId, ZoneId},
@@ -37,6 +37,12 @@ pub struct FrameRecord {
     /// The same by zone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub water_by_zone: Vec<(ZoneId, f32)>,
+    /// Probability of water at each depth mark, by zone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub water_marks: Vec<(ZoneId, Vec<f32>)>,
+    /// Minute of the local day, 0 to 1439; absent where nobody knew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minute_of_day: Option<u16>,
     /// How usable the picture was; absent where it was not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<PictureHealth>,
@@ -54,6 +60,9 @@ pub struct RecordedDetection {
     /// `[x1, y1, x2, y2]` in pixels.
     #[serde(rename = "box")]
     pub bbox: [f32; 4],
+    /// How much its place changed since the look before, where that was measured: of flames and smoke.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
     /// The track it became part of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub track: Option<TrackId>,

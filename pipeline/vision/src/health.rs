@@ -30,10 +30,10 @@ const REFERENCE_STD_MIN: f32 = 15.0;
 #[derive(Debug, thiserror::Error)]
 #[error("failed to {attempted} of a {size} picture")]
 pub struct HealthError {
-    attempted: &'static str,
-    size: PictureSize,
+    pub(crate) attempted: &'static str,
+    pub(crate) size: PictureSize,
     #[source]
-    source: opencv::Error,
+    pub(crate) source: opencv::Error,
 }
 
 /// Measures the pictures of one camera, one after the other. Works on a grey copy at most 320 pixels wide.

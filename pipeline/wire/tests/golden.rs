@@ -136,7 +136,13 @@ fn measurements() {
         frames: 300,
     }));
     check("measurement_traffic", envelope("m-1", traffic.type_name(), traffic.clone()));
-    let flood = measurement(Figures::Flood(FloodFigures { water_share: 0.25, depth: None, trend: Trend::Rising, frames: 12 }));
+    let flood = measurement(Figures::Flood(FloodFigures {
+        water_share: 0.25,
+        depth: None,
+        depth_confidence: None,
+        trend: Trend::Rising,
+        frames: 12,
+    }));
     check("measurement_flood", envelope("m-2", flood.type_name(), flood.clone()));
 }
 

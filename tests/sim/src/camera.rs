@@ -131,6 +131,14 @@ impl CameraSim {
         self.water_mask = Some(Vec::new());
         self
     }
+    /// What a surveyor works with.
+    pub(crate) fn surveyed(&self) -> (&View, &Street, &Flood) {
+        (&self.stage.view, &self.stage.street, &self.stage.flood)
+    }
+    /// How far what is built stands from the camera at a pixel.
+    pub(crate) fn seen_depth_m(&self, pixel: usize) -> f32 {
+        f32::from(self.stage.canvas.backdrop.depth[pixel]) / 100.0
+    }
     /// Lets traffic go on to scenario time `t` without taking a picture.
     pub fn skip_to(&mut self, t: f64) {
         self.traffic.advance(t, &self.models);

@@ -15,6 +15,7 @@ mod geom;
 mod render;
 mod scenario;
 mod serve;
+mod survey;
 mod truth;
 mod vary;
 mod video;
@@ -31,6 +32,7 @@ pub use scenario::{
     Camera, Codec, Daylight, Direction, Event, Login, Look, Median, Mix, Place, Pose, Road, Scenario, Scheme, Traffic,
 };
 pub use serve::{City, CityError, Options, Shot};
+pub use survey::Surveyed;
 pub use truth::{Bounds, Class, Object, States, Truth};
 pub use vary::vary;
 pub use video::{VideoJob, film};

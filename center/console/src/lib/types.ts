@@ -140,7 +140,7 @@ export type Detail =
     }
   | { about: 'vehicle'; track: number; class: string; duration_s: number }
   | { about: 'fire'; area_share: number; growth: number }
-  | { about: 'flood'; water_share: number; depth?: string; depth_reference?: string; trend: 'rising' | 'steady' | 'falling' }
+  | { about: 'flood'; water_share: number; depth?: string; depth_confidence?: number; depth_reference?: string; trend: 'rising' | 'steady' | 'falling' }
   | { about: 'camera'; reason: string };
 
 export interface Sample {

@@ -77,7 +77,7 @@ fn a_fire_in_the_place_of_a_lamp_is_told_by_its_growth() {
             224.0 #1 updated fire.flame severe since 201.0
             253.0 #1 updated fire.flame severe since 201.0
             255.0 #1 updated fire.flame extreme since 201.0
-            280.0 #1 ended fire.flame severe since 201.0 Cleared
+            280.0 #1 ended fire.flame extreme since 201.0 Cleared
             ",
     );
 }
@@ -105,6 +105,7 @@ fn a_burning_car_that_stands_is_a_fire() {
             23.0 #1 began fire.flame severe since 20.0
             ! burst released
             41.5 #1 updated fire.flame severe since 20.0
+            57.0 #1 updated fire.flame extreme since 20.0
             ",
     );
 }
@@ -118,8 +119,8 @@ fn smoke_that_grows() {
             15.0 #1 began fire.smoke moderate since 10.0
             ! burst released
             30.0 #1 updated fire.smoke moderate since 10.0
-            31.0 #1 updated fire.smoke severe since 10.0
-            48.0 #1 updated fire.smoke severe since 10.0
+            34.0 #1 updated fire.smoke severe since 10.0
+            53.0 #1 updated fire.smoke severe since 10.0
             90.0 #1 ended fire.smoke severe since 10.0 Cleared
             ",
     );
@@ -234,6 +235,40 @@ fn what_was_said_last_stays_said_at_the_end_of_a_file() {
             ! burst released
             40.0 #1 ended fire.flame severe since 10.0 Stopped
             41.0 ? fire Present
+            ",
+    );
+}
+
+#[test]
+fn a_sunset_corner_is_masked_at_its_hours_alone() {
+    let corner = Polygon::try_from(vec![[0.2, 0.1], [0.6, 0.1], [0.6, 0.7], [0.2, 0.7]]).unwrap();
+    let mut zone = Zone::new("sunset".parse().unwrap(), Purpose::HeatSource, corner);
+    zone.hours = Some("16:30-18:15".parse().unwrap());
+    let plan = CameraPlan::new(vec![zone], [Fire].into(), Params::default()).unwrap();
+    let glow = flame(0.1, &[(10.0, 0.4, 0.5), (40.0, 0.4, 0.5)]).flickering(0.4);
+    let at = |minute: Option<u16>| {
+        let mut story = Story::new(plan.clone(), 2.0, 40.0).with([glow.clone()]);
+        story.minute_of_day = minute;
+        story
+    };
+    at(Some(17 * 60)).expect("");
+    for minute in [Some(12 * 60), None] {
+        at(minute).expect(
+            "
+            ! burst of 8s
+            13.0 #1 began fire.flame severe since 10.0
+            ! burst released
+            ",
+        );
+    }
+}
+
+#[test]
+fn looks_off_the_beat_confirm_as_soon() {
+    let fire = flame(0.06, &[(10.0, 0.3, 0.6), (40.0, 0.3, 0.6)]).flickering(0.4);
+    Story::new(everything(), 4.3, 30.0).with([fire]).expect(
+        "
+            13.0 #1 began fire.flame severe since 10.0
             ",
     );
 }

@@ -1,6 +1,7 @@
 //! Water on the street.
 
-use matpho_analytics::{Analytic::*, CameraPlan};
+use matpho_analytics::{Analytic::*, CameraPlan, Mark, MarkOn, Memory, WaterMemory};
+use matpho_scene::NormPoint;
 
 use crate::script::*;
 
@@ -19,7 +20,7 @@ fn water_rises_and_recedes() {
         .expect(
             "
             200.0 ? flood Clear
-            430.0 #1 began flood.street minor 29 % Rising since 380.0
+            405.0 #1 began flood.street minor 24 % Rising since 380.0
             460.0 #1 updated flood.street moderate 36 % Rising since 380.0
             530.0 #1 updated flood.street moderate 52 % Rising since 380.0
             570.0 #1 updated flood.street severe 61 % Rising since 380.0
@@ -79,6 +80,53 @@ fn a_blind_camera_ends_no_flood() {
             500.0 ? flood Unknown
             703.0 #2 ended camera.dark minor (mean brightness 4 of 255) since 300.0 Cleared
             890.0 ? flood Present
+            ",
+    );
+}
+
+#[test]
+fn marks_of_known_height_tell_the_depth_and_who_gets_through() {
+    let mut zone = road();
+    let mark = |height_cm, on| Mark { picture: NormPoint::clamped(0.5, 0.6), height_cm, on };
+    zone.marks = vec![
+        mark(30.0, MarkOn::Staff),
+        mark(8.0, MarkOn::Road),
+        mark(18.0, MarkOn::Kerb),
+        mark(50.0, MarkOn::Staff),
+        mark(20.0, MarkOn::Step),
+    ];
+    let mut story = Story::new(plan_of(&[Flood], zone), 0.2, 1200.0).ask(150.0, Flood);
+    story.water = vec![(0.0, 0.02), (200.0, 0.02), (260.0, 0.6), (1200.0, 0.8)];
+    story.depth_cm = vec![(0.0, 0.0), (200.0, 0.0), (500.0, 40.0), (800.0, 60.0), (1200.0, 15.0)];
+    story.expect(
+        "
+            150.0 ? flood Clear
+            245.0 #1 began flood.street minor 36 % Steady Under10 by road (motorbike Yes, car Yes, truck Yes) since 220.0
+            275.0 #1 updated flood.street moderate 60 % Rising From10To20 by road (motorbike Slowly, car Slowly, truck Yes) since 220.0
+            365.0 #1 updated flood.street severe 62 % Rising From20To30 by step (motorbike No, car Slowly, truck Yes) since 220.0
+            440.0 #1 updated flood.street severe 64 % Rising From30To50 by staff (motorbike No, car No, truck Slowly) since 220.0
+            665.0 #1 updated flood.street extreme 68 % Rising Over50 by staff (motorbike No, car No, truck No) since 220.0
+            900.0 #1 updated flood.street severe 73 % Rising From30To50 by staff (motorbike No, car No, truck Slowly) since 220.0
+            960.0 #1 updated flood.street severe 75 % Falling From30To50 by staff (motorbike No, car No, truck Slowly) since 220.0
+            1080.0 #1 updated flood.street severe 77 % Falling From20To30 by step (motorbike No, car Slowly, truck Yes) since 220.0
+            1170.0 #1 updated flood.street moderate 79 % Falling From10To20 by kerb (motorbike Slowly, car Slowly, truck Yes) since 220.0
+            ",
+    );
+}
+
+#[test]
+fn what_a_zone_shows_dry_is_remembered_over_a_restart() {
+    // Pale asphalt that the model takes for water, on 30 % of the zone, day after day.
+    let mut memory = Memory::default();
+    memory.water =
+        [("road".parse().unwrap(), WaterMemory { usual_share: 0.3, deviation: 0.02, readings: 500, watched_s: 7200.0 })].into();
+    let mut after = water(&[(0.0, 0.3), (600.0, 0.3), (610.0, 0.6), (700.0, 0.6)], 700.0);
+    after.memory = Some(memory);
+    after.ask(500.0, Flood).expect(
+        "
+            500.0 ? flood Clear
+            630.0 #1 began flood.street severe 60 % Steady since 605.0
+            690.0 #1 updated flood.street severe 60 % Rising since 605.0
             ",
     );
 }

@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use matpho_analytics::{
-    Analytic, CameraAnalytics, CameraPlan, Input, Observation, Output, Params, Purpose, Request, StreamState, Zone,
+    Analytic, CameraAnalytics, CameraPlan, Input, Memory, Observation, Output, Params, Purpose, Request, StreamState, Zone,
 };
 use matpho_scene::{
-    Class, Detection, MediaTime, NormBox, PictureHealth, PictureSize, Polygon, Score, TrackId, Tracked, ZoneId,
+    Class, Detection, MediaTime, NormBox, PictureHealth, PictureSize, Polygon, Score, TrackId, Tracked, WaterReading, ZoneId,
     event::{Detail, Finding},
     health::Shift,
     measurement::Figures,
@@ -128,6 +128,12 @@ pub struct Story {
     /// Share under water by time, in straight lines; the model looks every `water_every_s`.
     pub water: Vec<(f64, f32)>,
     pub water_every_s: f64,
+    /// How deep it is, by time.
+    pub depth_cm: Vec<(f64, f32)>,
+    /// The hour, where somebody knows.
+    pub minute_of_day: Option<u16>,
+    /// What was learned before the story.
+    pub memory: Option<Memory>,
     pub faults: Vec<(f64, f64, Fault)>,
     /// No pictures from, to.
     pub silences: Vec<(f64, f64)>,
@@ -149,6 +155,9 @@ impl Story {
             things: Vec::new(),
             water: Vec::new(),
             water_every_s: 5.0,
+            depth_cm: vec![(0.0, 0.0)],
+            minute_of_day: None,
+            memory: None,
             faults: Vec::new(),
             silences: Vec::new(),
             words: Vec::new(),
@@ -191,6 +200,7 @@ impl Story {
     pub fn play(&self) -> String {
         let mut said = String::new();
         let mut analytics = CameraAnalytics::new(self.plan.clone());
+        self.memory.iter().for_each(|memory| analytics.remember(memory));
         let mut asks = self.asks.clone();
         let mut words = self.words.clone();
         let mut confirm = self.confirms_view_at;
@@ -275,8 +285,11 @@ impl Story {
         let every = ((self.water_every_s * self.fps).round() as u64).max(1);
         let share =
             (!self.water.is_empty() && frame.is_multiple_of(every)).then(|| if hidden { 0.0 } else { between(&self.water, t) });
-        let water: Option<Vec<(ZoneId, f32)>> =
-            share.map(|share| self.plan.water_zones().map(|zone| (zone.id.clone(), share)).collect());
+        let depth_cm = between(&self.depth_cm, t);
+        let water: Option<Vec<(ZoneId, WaterReading)>> = share.map(|share| {
+            let marks = |zone: &Zone| zone.marks.iter().map(|mark| if mark.height_cm < depth_cm { 0.9 } else { 0.1 }).collect();
+            self.plan.water_zones().map(|zone| (zone.id.clone(), WaterReading { share, marks: marks(zone) })).collect()
+        });
         let health = health(fault, frame);
         analytics.handle_input(
             at,
@@ -284,8 +297,10 @@ impl Story {
                 picture: PICTURE,
                 tracks: Some(&tracks),
                 fire: Some(&fire),
+                fire_changes: &[],
                 water: water.as_deref(),
                 health: Some(&health),
+                minute_of_day: self.minute_of_day,
             }),
         );
     }
@@ -315,7 +330,12 @@ fn line(f: &Finding) -> String {
         Detail::Congestion { level_of_service, .. } => format!("level {level_of_service}"),
         Detail::Vehicle { class, .. } => class.to_string(),
         Detail::Fire { .. } => String::new(),
-        Detail::Flood { water_share, trend, .. } => format!("{:.0} % {trend:?}", water_share * 100.0),
+        Detail::Flood { water_share, trend, depth: None, .. } => format!("{:.0} % {trend:?}", water_share * 100.0),
+        Detail::Flood { water_share, trend, depth: Some(band), depth_reference, passable, .. } => {
+            let passable = passable.map(|p| format!("motorbike {:?}, car {:?}, truck {:?}", p.motorbike, p.car, p.truck));
+            let (reference, passable) = (depth_reference.as_deref().unwrap_or("-"), passable.unwrap_or_default());
+            format!("{:.0} % {trend:?} {band:?} by {reference} ({passable})", water_share * 100.0)
+        }
         Detail::Camera { reason } => format!("({reason})"),
     };
     let mut line = format!("{:6.1} #{} {} {} {}", f.at.as_secs_f64(), f.number, f.phase, f.kind, f.severity.as_str());

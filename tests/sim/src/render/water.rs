@@ -58,6 +58,11 @@ impl Flood {
         Self { rise_cm, carriageway, visible, ripple }
     }
 
+    /// How high water must stand to reach the street at a pixel, cm.
+    pub fn height_cm(&self, pixel: usize) -> u8 {
+        self.rise_cm[pixel]
+    }
+
     /// Lays water of `depth_m` over the picture at time `t`; marks its pixels in `mask` and returns the share of the carriageway it covers.
     pub fn draw(
         &self,
