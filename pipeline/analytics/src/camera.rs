@@ -64,7 +64,7 @@ impl Default for CameraParams {
             frozen_change_max: Positive::of(0.1),
             dark_luma_max: Positive::of(18.0),
             glare_share: Share::of(0.3),
-            covered_luma_std_max: Positive::of(10.0),
+            covered_luma_std_max: Positive::of(14.0),
             blurred_ratio: Share::of(0.35),
             moved_shift: Share::of(0.04),
             moved_likeness_ratio: Share::of(0.5),
@@ -101,11 +101,10 @@ pub(crate) fn blinds(fault: EventKind, analytic: Analytic, drawn: bool) -> bool 
     match fault {
         EventKind::CameraLost
         | EventKind::CameraFrozen
+        | EventKind::CameraDark
         | EventKind::CameraGlare
         | EventKind::CameraCovered
         | EventKind::CameraBlurred => analytic != Analytic::Camera,
-        // A flame shows in the dark, and makes it less so.
-        EventKind::CameraDark => !matches!(analytic, Analytic::Camera | Analytic::Fire),
         EventKind::CameraMoved => drawn && analytic.needs_zones(),
         EventKind::Congestion
         | EventKind::StoppedVehicle
@@ -120,8 +119,14 @@ pub(crate) fn blinds(fault: EventKind, analytic: Analytic, drawn: bool) -> bool 
 /// Which faults may be the very thing an analytic watches for: smoke fills the picture and blurs it. What is still found in such a picture
 /// is evidence; what is not found says nothing.
 fn leaves_glimpses(fault: EventKind, analytic: Analytic) -> bool {
-    matches!(fault, EventKind::CameraCovered | EventKind::CameraBlurred | EventKind::CameraGlare)
-        && matches!(analytic, Analytic::Fire | Analytic::Smoke)
+    match fault {
+        EventKind::CameraCovered | EventKind::CameraBlurred | EventKind::CameraGlare => {
+            matches!(analytic, Analytic::Fire | Analytic::Smoke)
+        }
+        // A flame shows in the dark, and makes it less so; that none shows in a black picture says nothing.
+        EventKind::CameraDark => analytic == Analytic::Fire,
+        _ => false,
+    }
 }
 
 /// How well an analytic sees.

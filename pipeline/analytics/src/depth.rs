@@ -146,28 +146,18 @@ fn middle(readings: &mut [(usize, f32)]) -> usize {
     readings.get(readings.len().saturating_sub(1) / 2).map_or(0, |(under, _)| *under)
 }
 
-/// Wet marks must be this much more probably wet than dry ones, or all count as the one or the other.
-const CONTRAST_MIN: f32 = 0.25;
-
-/// How many marks, lowest first, are under water, and how well that explains the probabilities, 0 to 1: the step from one level down to another that they differ
-/// least from (in squares). The levels are free, since a model is surer of near water than of far; where there is no step, it is all wet or all dry.
+/// How many marks, lowest first, are under water: the number that the probabilities speak against least. And how well it explains them, 0 to 1.
 fn waterline(wet: &[f32]) -> (usize, f32) {
-    let n = wet.len() as f32;
-    let mean = |of: &[f32]| of.iter().sum::<f32>() / of.len().max(1) as f32;
-    let misfit = |of: &[f32], level: f32| of.iter().map(|p| (p - level) * (p - level)).sum::<f32>();
-    let step = (1..wet.len())
-        .map(|under| (under, wet.split_at(under)))
-        .map(|(under, (below, above))| (under, mean(below), mean(above), misfit(below, mean(below)) + misfit(above, mean(above))))
-        .filter(|(_, below, above, _)| {
-            below - above >= CONTRAST_MIN && *below >= 0.5 - CONTRAST_MIN / 2.0 && *above < 0.5 + CONTRAST_MIN / 2.0
-        })
+    let mut against: f32 = wet.iter().sum();
+    let mut best = (0, against);
+    for (n, p) in wet.iter().enumerate() {
+        against += 1.0 - 2.0 * p;
         // The lower line where two explain as much: a band too deep closes a road.
-        .min_by(|a, b| a.3.total_cmp(&b.3));
-    match step {
-        Some((under, _, _, misfit)) => (under, (1.0 - 2.0 * (misfit / n).sqrt()).clamp(0.0, 1.0)),
-        None if mean(wet) >= 0.5 => (wet.len(), mean(wet)),
-        None => (0, 1.0 - mean(wet)),
+        if against < best.1 - 1e-6 {
+            best = (n + 1, against);
+        }
     }
+    (best.0, (1.0 - best.1 / wet.len() as f32).clamp(0.0, 1.0))
 }
 
 /// The band that holds most of a range of depths, and how much of it.
