@@ -7,6 +7,7 @@ pub mod cameras;
 pub mod clips;
 pub mod console;
 pub mod events;
+pub mod feeds;
 pub mod file;
 pub mod incidents;
 pub mod measurements;
@@ -93,6 +94,15 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/api/v1/settings", get(system::settings))
         .route("/api/v1/map/basemap.pmtiles", get(system::basemap))
         .route("/api/v1/openapi.json", get(system::openapi))
+        .route("/api/v1/ogc", get(feeds::landing))
+        .route("/api/v1/ogc/", get(feeds::landing))
+        .route("/api/v1/ogc/conformance", get(feeds::conformance))
+        .route("/api/v1/ogc/collections", get(feeds::collections))
+        .route("/api/v1/ogc/collections/{id}", get(feeds::show))
+        .route("/api/v1/ogc/collections/{id}/items", get(feeds::items))
+        .route("/api/v1/ogc/collections/{id}/items/{feature}", get(feeds::item))
+        .route("/api/v1/open-data/{file}", get(feeds::open_data))
+        .route("/api/v1/feeds/iris.csv", get(feeds::iris))
         .route("/metrics", get(system::metrics))
         .route_layer(middleware::from_fn_with_state(api.clone(), guard::require))
         .layer(middleware::from_fn(in_time));

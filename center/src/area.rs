@@ -1,6 +1,6 @@
 //! Areas: provinces, communes, wards, police precincts, clusters of streets, as a tree of any depth that is data and never code.
 //!
-//! [`shape`] holds borders, [`unit`] one area over the time that it is valid, [`tree`] all of them with their successors,
+//! [`shape`] holds borders, [`mod@unit`] one area over the time that it is valid, [`tree`] all of them with their successors,
 //! [`import`] reads code lists and borders from CSV and GeoJSON.
 //!
 //! **Invariants:** an [`tree::AreaTree`] that exists is sound (parents known and valid as long as their children, no cycles, one

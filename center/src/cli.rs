@@ -1,8 +1,10 @@
 //! The command line. Exit codes: 0 fine, 1 failed at work, 2 wrong use or configuration.
 
 pub mod accounts;
+mod area;
 pub mod backup;
 pub mod export;
+mod grant;
 pub mod retain;
 
 use std::{
@@ -12,6 +14,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand, ValueEnum};
+use jiff::civil::Date;
 use matpho_scene::WallTime;
 use tracing_subscriber::EnvFilter;
 
@@ -52,6 +55,12 @@ enum Command {
     /// Gateways' accounts at the managed broker.
     #[command(subcommand)]
     Edge(Edge),
+    /// Provinces, communes, wards and other areas.
+    #[command(subcommand)]
+    Area(AreaCommand),
+    /// Who may do what, where, until when.
+    #[command(subcommand)]
+    Grant(grant::Command),
     /// Lets go of what is older than the configuration keeps ([retention]).
     Retain {
         #[command(flatten)]
@@ -87,6 +96,42 @@ enum Command {
         /// Began before this instant (RFC 3339).
         #[arg(long)]
         to: Option<WallTime>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum AreaCommand {
+    /// Reads code lists (CSV), borders (GeoJSON) and successors (CSV) in, all of them or nothing; says everything that is wrong.
+    Import {
+        /// The files, in any order; what each is, is told by its contents.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Only says what would be there.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Lists the areas that are valid on a day.
+    List {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// The day, YYYY-MM-DD; today if not given.
+        #[arg(long)]
+        on: Option<Date>,
+    },
+    /// Says which areas hold a place, the smallest first.
+    #[command(allow_negative_numbers = true)]
+    At {
+        /// In degrees, WGS 84.
+        longitude: f64,
+        /// In degrees, WGS 84.
+        latitude: f64,
+        #[command(flatten)]
+        config: ConfigFile,
+        /// The day, YYYY-MM-DD; today if not given.
+        #[arg(long)]
+        on: Option<Date>,
     },
 }
 
@@ -203,6 +248,12 @@ fn dispatch(command: Command) -> Result<(), Trouble> {
         Command::Edge(Edge::Add { address, config, password_stdin, password_file }) => {
             accounts::add_edge(&load(&config.config)?, &address, password_stdin, password_file.as_deref())
         }
+        Command::Area(AreaCommand::Import { files, config, dry_run }) => area::import(&load(&config.config)?, &files, dry_run),
+        Command::Area(AreaCommand::List { config, on }) => area::list(&load(&config.config)?, on),
+        Command::Area(AreaCommand::At { longitude, latitude, config, on }) => {
+            area::at(&load(&config.config)?, longitude, latitude, on)
+        }
+        Command::Grant(command) => grant::run(command),
         Command::Retain { config, dry_run } => retain::retain(&load(&config.config)?, dry_run),
         Command::Backup { folder, config } => backup::backup(&load(&config.config)?, &folder),
         Command::Restore { folder, config } => backup::restore(&load(&config.config)?, &folder),

@@ -8,6 +8,7 @@
 //! Not here: which events become one incident (`incident::rules`), the bytes of pictures and clips ([`files`]).
 
 pub mod accounts;
+pub mod areas;
 pub mod backup;
 pub mod centers;
 pub mod changes;
@@ -17,6 +18,7 @@ pub mod events;
 pub mod evidence;
 pub mod files;
 pub mod gateways;
+pub mod grants;
 pub mod incidents;
 pub(crate) mod open;
 pub mod retention;
@@ -110,6 +112,17 @@ pub enum StoreError {
         /// Why it is not.
         #[source]
         source: serde_json::Error,
+    },
+    /// The areas that are stored do not fit together.
+    #[error("the areas in the store are not sound; import them again (matpho-center area import): {0}")]
+    Areas(String),
+    /// A grant that is stored cannot be read.
+    #[error("the grant {id} in the store cannot be read: {what}")]
+    Grant {
+        /// Which.
+        id: String,
+        /// Why.
+        what: String,
     },
     /// A message contradicts what is known; it will never fit.
     #[error("{0}")]

@@ -1,6 +1,6 @@
 //! OASIS Common Alerting Protocol 1.2: alert, update, cancel, with the Atom feed that lists them.
 //!
-//! [`alert`] has the values, [`check`] the rules (those of the schema and those that it misses), [`write`] the XML, [`incident`] makes an alert of an
+//! [`alert`] has the values, [`check`] the rules (those of the schema and those that it misses), [`mod@write`] the XML, [`incident`] makes an alert of an
 //! incident and of what was said about it before, [`atom`] lists alerts.
 //!
 //! **Invariants:** only a [`check::Checked`] alert can be written; what is written is valid against the public schema; nothing is `Actual` or `Public` unless the
