@@ -46,6 +46,7 @@ fn main() -> Result<()> {
                 score: matpho_scene::Score::clamped((d.score.get() * 100.0).round() / 100.0),
                 bbox: d.bbox.to_pixels(size).map(|v| (v * 10.0).round() / 10.0),
                 track: None,
+                change: None,
             });
             let record = FrameRecord {
                 source: name.to_owned(),
@@ -57,6 +58,8 @@ fn main() -> Result<()> {
                 detections: detections.collect(),
                 water_share: None,
                 water_by_zone: Vec::new(),
+                water_marks: Vec::new(),
+                minute_of_day: None,
                 health: None,
             };
             frame += 1;
