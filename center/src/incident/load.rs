@@ -94,8 +94,10 @@ impl Flood {
     /// An alarm was raised. Time does not go back: what comes out of order counts as now.
     pub fn raised(&mut self, at: WallTime) -> Option<Turn> {
         let at = self.raised.back().map_or(at, |last| at.max(*last));
-        let ended = self.timeout(at);
+        // One that leaves the period as this one comes makes them no fewer: who left before is looked at first, who leaves now after.
+        let ended = self.forget(|left| left < at);
         self.raised.push_back(at);
+        let ended = ended.or(self.forget(|left| left <= at));
         if self.since.is_none() && self.count() > FLOOD_BEGINS_ABOVE * self.operators {
             self.since = Some(at);
             return Some(Turn::Begins(at));
@@ -105,9 +107,14 @@ impl Flood {
 
     /// Time has passed.
     pub fn timeout(&mut self, now: WallTime) -> Option<Turn> {
+        self.forget(|left| left <= now)
+    }
+
+    /// Lets go of the alarms that have left the period.
+    fn forget(&mut self, has_left: impl Fn(WallTime) -> bool) -> Option<Turn> {
         let limit = FLOOD_ENDS_BELOW * self.operators;
         let mut fell_below = None;
-        while let Some(&first) = self.raised.front().filter(|first| **first + PERIOD <= now) {
+        while let Some(&first) = self.raised.front().filter(|first| has_left(**first + PERIOD)) {
             self.raised.pop_front();
             if self.count() < limit && fell_below.is_none() {
                 fell_below = Some(first + PERIOD);
