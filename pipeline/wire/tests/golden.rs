@@ -105,7 +105,12 @@ fn events() {
     check("event_congestion", envelope(&jam.event.message_id(0), &jam.type_name(), jam.clone()));
     let mut stopped = flame(Phase::Began);
     stopped.kind = EventKind::StoppedVehicle;
-    stopped.detail = Detail::Vehicle { track: TrackId(17), class: Class::Truck, duration_s: 15.5, path: vec![NormPoint::clamped(0.25, 0.5), NormPoint::clamped(0.375, 0.75)] };
+    stopped.detail = Detail::Vehicle {
+        track: TrackId(17),
+        class: Class::Truck,
+        duration_s: 15.5,
+        path: vec![NormPoint::clamped(0.25, 0.5), NormPoint::clamped(0.375, 0.75)],
+    };
     check("event_stopped_vehicle", envelope(&stopped.event.message_id(0), &stopped.type_name(), stopped.clone()));
 }
 

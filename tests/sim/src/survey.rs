@@ -33,7 +33,14 @@ impl CameraSim {
         let near = (0..80).map(|i| 3.0 + i as f32 * 0.25).find(|y| view.project(v3(0.0, *y, 0.0)).1 < 0.95 * h).unwrap_or(9.0);
         for side in [-1.0f32, 1.0] {
             let edge = street.edge(side);
-            for (x, on) in [(edge * 0.02, "road"), (edge * 0.5, "road"), (edge * 0.75, "road"), (edge - 0.25, "road"), (edge + 0.5, "kerb"), (edge + 1.2, "kerb")] {
+            for (x, on) in [
+                (edge * 0.02, "road"),
+                (edge * 0.5, "road"),
+                (edge * 0.75, "road"),
+                (edge - 0.25, "road"),
+                (edge + 0.5, "kerb"),
+                (edge + 1.2, "kerb"),
+            ] {
                 for ahead in [1.0, 4.0] {
                     let (u, v, _) = view.project(v3(side * x, near + ahead, 0.0));
                     if let Some(i) = pixel(u, v).filter(|i| flood.height_cm(*i) < 60) {
@@ -49,9 +56,11 @@ impl CameraSim {
             };
             let stands = |y: &f32| STAFF_CM.iter().all(|cm| wall(*y, cm / 100.0).is_some());
             let Some(y) = (0..(REACH_M * 4.0) as usize).map(|i| near + i as f32 * 0.25).find(stands) else { continue };
-            out.extend(STAFF_CM.into_iter().filter_map(|height_cm| {
-                Some(Surveyed { image: wall(y, height_cm / 100.0)?, height_cm, on: "staff" })
-            }));
+            out.extend(
+                STAFF_CM
+                    .into_iter()
+                    .filter_map(|height_cm| Some(Surveyed { image: wall(y, height_cm / 100.0)?, height_cm, on: "staff" })),
+            );
         }
         out
     }
