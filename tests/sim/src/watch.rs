@@ -296,12 +296,13 @@ mod tests {
         for t in [2.0, 5.0, 9.0] {
             let truth = drawn.picture(t, Fault::None).truth.boxes;
             let seen = watched.at(t);
-            // What is seen of something a few pixels high is a matter of three samples here and of rounding there.
-            for object in truth.iter().filter(|o| o.visible > 0.9 && o.bounds[3] - o.bounds[1] > 8.0) {
+            for object in truth.iter().filter(|o| o.visible > 0.9) {
                 let twin = seen.iter().find(|o| o.id == object.id).expect("the same traffic");
                 let off = object.bounds.iter().zip(twin.bounds).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
                 assert!(off < 2.0 + 0.12 * (object.bounds[3] - object.bounds[1]), "{object:?} {twin:?}");
-                assert!(twin.visible > 0.6, "{object:?} {twin:?}");
+                // How much is seen of something a few pixels high is a matter of three samples here and of rounding there.
+                let height_px = object.bounds[3] - object.bounds[1];
+                assert!(twin.visible > 0.6 || height_px < 8.0, "{object:?} {twin:?}");
                 compared += 1;
             }
         }
