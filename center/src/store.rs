@@ -3,7 +3,7 @@
 //! **Invariants:** one transaction writes at a time ([`Tx`]), on SQLite through its one connection, on PostgreSQL, where other centres
 //! may write too, under a lock that they share; what a transaction changed for listeners gets its sequence number in the same
 //! transaction; an instant is stored as Unix milliseconds, an enum as its word on the wire. Queries are written once, in the SQL that
-//! both understand ([`db`]; `docs/design/0004-two-stores.md`).
+//! both understand (`db`; `docs/design/0004-two-stores.md`).
 //!
 //! Not here: which events become one incident (`incident::rules`), the bytes of pictures and clips ([`files`]).
 

@@ -68,7 +68,8 @@ fn an_address_in_use_is_named() {
     let address = held.local_addr().unwrap().to_string();
     for section in ["http", "broker"] {
         let at = Center::new("");
-        let text = format!("[http]\nlisten = \"127.0.0.1:0\"\n[broker]\nlisten = \"127.0.0.1:0\"\n[state]\nfolder = \"state\"\n");
+        let text =
+            "[http]\nlisten = \"127.0.0.1:0\"\n[broker]\nlisten = \"127.0.0.1:0\"\n[state]\nfolder = \"state\"\n".to_string();
         let text =
             text.replacen(&format!("[{section}]\nlisten = \"127.0.0.1:0\""), &format!("[{section}]\nlisten = \"{address}\""), 1);
         fs::write(at.config(), text).unwrap();

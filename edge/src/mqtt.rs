@@ -10,7 +10,6 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    future::Future,
     sync::{Arc, mpsc as std_mpsc},
     time::Duration,
 };
@@ -432,14 +431,12 @@ fn client_id(Address { site, edge }: &Address) -> String {
 }
 
 /// Drives the client until it fails. The last thing it tells is the error.
-fn pump(mut eventloop: EventLoop, tell: mpsc::Sender<Result<Event, ConnectionError>>) -> impl Future<Output = ()> {
-    async move {
-        loop {
-            let event = eventloop.poll().await;
-            let over = event.is_err();
-            if tell.send(event).await.is_err() || over {
-                return;
-            }
+async fn pump(mut eventloop: EventLoop, tell: mpsc::Sender<Result<Event, ConnectionError>>) {
+    loop {
+        let event = eventloop.poll().await;
+        let over = event.is_err();
+        if tell.send(event).await.is_err() || over {
+            return;
         }
     }
 }

@@ -110,9 +110,10 @@ impl Query {
         let in_box = |bbox: &BoundingBox| feature.geometry.as_ref().is_some_and(|geometry| geometry.bounds().meets(bbox));
         let in_time = |datetime: &Interval| feature.time.as_ref().is_none_or(|time| time.meets(datetime));
         let has = |(name, wanted): (&&str, &String)| {
-            feature.properties.iter().any(|(known, value)| {
-                known == name && value.as_str().map_or_else(|| value.to_string() == *wanted, |text| text == wanted)
-            })
+            feature
+                .properties
+                .iter()
+                .any(|(known, value)| known == name && value.as_str().map_or_else(|| value.to_string(), str::to_owned) == *wanted)
         };
         self.bbox.as_ref().is_none_or(in_box) && self.datetime.as_ref().is_none_or(in_time) && self.filters.iter().all(has)
     }

@@ -38,13 +38,13 @@ fn incident(number: usize) -> Feature {
     let id = format!("{number:03}");
     feature::incident(&feature::Incident {
         id: &id,
-        kind: if number % 2 == 0 { EventKind::Flood } else { EventKind::Congestion },
+        kind: if number.is_multiple_of(2) { EventKind::Flood } else { EventKind::Congestion },
         severity: Severity::Moderate,
         place: "=Cầu \"Lau\", chợ",
-        position: (number % 5 != 0).then_some([106.0 + number as f64 / 100.0, 10.0]),
+        position: (!number.is_multiple_of(5)).then_some([106.0 + number as f64 / 100.0, 10.0]),
         area: Some("MP-XA:10001"),
         began: at(number as u32),
-        ended: (number % 3 == 0).then(|| at(number as u32 + 10)),
+        ended: number.is_multiple_of(3).then(|| at(number as u32 + 10)),
         depth: None,
     })
     .unwrap()

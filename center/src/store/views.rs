@@ -405,7 +405,8 @@ impl Store {
         let events: Vec<EventRow> =
             fetch_all!(self.db(), sqlx::query_as(select_events!("WHERE ie.incident = $1 ORDER BY e.placed_at, e.id")).bind(id))
                 .map_err(to("read an incident's events"))?;
-        let log: Vec<(i64, String, String, Option<String>, Option<String>)> = fetch_all!(
+        type LogRow = (i64, String, String, Option<String>, Option<String>);
+        let log: Vec<LogRow> = fetch_all!(
             self.db(),
             sqlx::query_as("SELECT at, who, what, event, note FROM incident_log WHERE incident = $1 ORDER BY line").bind(id)
         )

@@ -232,7 +232,7 @@ mod tests {
             ],
         );
         let sized = |side_px| Question { side_px: Some(side_px), ..cars() };
-        let series = Series::new(&[look.clone()], &sized(0.0..16.0));
+        let series = Series::new(std::slice::from_ref(&look), &sized(0.0..16.0));
         assert_eq!(series.truths, [1]);
         assert_eq!(marks(look.clone(), &sized(0.0..16.0)), [(0.7, false), (0.6, true)]);
         assert_eq!(marks(look, &sized(64.0..128.0)), [(0.9, true), (0.8, false)]);

@@ -119,7 +119,7 @@ pub struct BoxSheet {
 pub struct CalibrationSheet {
     /// Which model.
     pub model: String,
-    /// From [`CALIBRATED_FROM`] on.
+    /// From `CALIBRATED_FROM` on.
     pub calibration: Calibration,
 }
 

@@ -1,4 +1,5 @@
 //! The gateway's parts with real things around them: files, the program itself, a real mosquitto.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod broker;
 mod cli;

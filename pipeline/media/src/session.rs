@@ -296,7 +296,7 @@ impl Join {
             });
             self.branch(&pipeline, &src, &gst::Caps::new_empty_simple(media))?;
             depay.sync_state_with_parent().map_err(wiring)?;
-            pad.link(&sink).map_err(|error| Failure::other(error))
+            pad.link(&sink).map_err(Failure::other)
         });
         if let Err(failure) = joined {
             self.tap.fail(failure);
@@ -316,7 +316,7 @@ impl Join {
             let (sink, src) = ends.ok_or_else(|| Failure::other("clocksync without pads"))?;
             self.branch(&pipeline, &src, &caps)?;
             pace.sync_state_with_parent().map_err(wiring)?;
-            pad.link(&sink).map_err(|error| Failure::other(error))
+            pad.link(&sink).map_err(Failure::other)
         });
         if let Err(failure) = joined {
             self.tap.fail(failure);

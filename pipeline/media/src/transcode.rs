@@ -23,7 +23,7 @@ impl Job {
 
     /// From a description with elements named for [`named`](Self::named).
     pub fn parse(description: &str) -> Result<Self, Failure> {
-        let element = gst::parse::launch(description).map_err(|error| Failure::other(error))?;
+        let element = gst::parse::launch(description).map_err(Failure::other)?;
         let pipeline = element.downcast().map_err(|_| Failure::other("not a pipeline"))?;
         Ok(Self { pipeline })
     }

@@ -1,4 +1,5 @@
 //! One golden message of each kind. `UPDATE_GOLDEN=1` rewrites them.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::{collections::BTreeMap, path::PathBuf};
 

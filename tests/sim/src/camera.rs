@@ -367,13 +367,13 @@ fn wet_images(canvas: &mut Canvas, wet: f32) {
     let (w, h) = (canvas.width, canvas.height);
     let mut foot = vec![0usize; w];
     for y in 1..h {
-        for x in 0..w {
+        for (x, foot) in foot.iter_mut().enumerate() {
             let i = y * w + x;
             if canvas.who[i] != NO_ONE {
-                foot[x] = y;
+                *foot = y;
                 continue;
             }
-            let f = foot[x];
+            let f = *foot;
             let under = y - f;
             if f == 0 || under > f || under > 90 {
                 continue;

@@ -51,7 +51,7 @@ fn ground(c: &Camera, view: &View) -> Value {
     let steps = || (0..200).map(|i| NEAR_M + i as f32 * 0.5);
     let corner = |x: f32, far: bool| {
         let seen = |y: &f32| *y <= FAR_M && inside(share(view, x, *y));
-        if far { steps().filter(seen).last() } else { steps().find(seen) }
+        if far { steps().rfind(seen) } else { steps().find(seen) }
     };
     let points: Vec<Value> = [(l, false), (r, false), (r, true), (l, true)]
         .into_iter()

@@ -108,7 +108,7 @@ fn now() -> WallTime {
 
 /// The `n`th message of an edge: events begin and end in turn.
 fn message(address: &Address, n: u64, event: EventId) -> Result<CloudEvent<EventData>> {
-    let mut m = CloudEvent::<EventData>::from_json(if n % 2 == 0 { BEGAN } else { ENDED }.as_bytes())?;
+    let mut m = CloudEvent::<EventData>::from_json(if n.is_multiple_of(2) { BEGAN } else { ENDED }.as_bytes())?;
     let camera: CameraId = format!("cam-{}", n / 2 % CAMERAS as u64 + 1).parse()?;
     let number = u32::from(n % 2 == 1);
     m.id = event.message_id(number);

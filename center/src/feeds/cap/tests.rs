@@ -371,9 +371,7 @@ proptest! {
             loop {
                 match reader.read_event().unwrap() {
                     quick_xml::events::Event::Start(start) => { path.push(start.name().as_ref().to_owned()); text.clear(); }
-                    quick_xml::events::Event::End(_) => {
-                        if path.pop().as_deref() == Some("areaDesc") { descriptions.push(text.clone()); }
-                    }
+                    quick_xml::events::Event::End(_) if path.pop().as_deref() == Some("areaDesc") => descriptions.push(text.clone()),
                     quick_xml::events::Event::Text(part) => text.push_str(&part),
                     quick_xml::events::Event::GeneralRef(name) => {
                         text.push_str(quick_xml::escape::resolve_xml_entity(&name).unwrap_or_default());

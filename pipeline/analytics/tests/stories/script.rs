@@ -54,7 +54,7 @@ impl Thing {
         Self { renumbered_at: times.into_iter().collect(), ..self }
     }
 
-    fn from_s(&self) -> f64 {
+    fn first_s(&self) -> f64 {
         self.legs[0].0
     }
 
@@ -69,7 +69,7 @@ impl Thing {
             let part = ((t - leg[0].0) / (leg[1].0 - leg[0].0).max(1e-9)) as f32;
             (leg[0].1 + (leg[1].1 - leg[0].1) * part, leg[0].2 + (leg[1].2 - leg[0].2) * part)
         });
-        let age = (t - self.from_s()) as f32;
+        let age = (t - self.first_s()) as f32;
         // Irregular, and the same every time.
         let swing = 1.0 + self.flicker * ((age * 9.7).sin() + (age * 4.1).cos()) / 2.0;
         let size = swing * (1.0 + self.growth_per_s * age);
@@ -270,7 +270,7 @@ impl Story {
                     class: thing.class,
                     score: Score::clamped(thing.score),
                     bbox,
-                    first_seen: MediaTime::from_secs_f64(thing.from_s()),
+                    first_seen: MediaTime::from_secs_f64(thing.first_s()),
                     last_seen: at,
                     hits: 1,
                 }

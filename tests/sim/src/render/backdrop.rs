@@ -94,10 +94,10 @@ fn wall_shade(street: &Street, light: &Light, p: &Point, eye: V3, sunlit: f32, p
         }
         mat => {
             let mut s = light.surface(mat, pos + v3(0., 0., 0.35), p.normal, eye, 1.0);
-            if light.night > 0.0 {
-                if let Mat::Solid(c, _) = mat {
-                    s.rgb = add3(scale3(s.rgb, 0.6), mul3(c, scale3(light.lamp_rgb, lamp * 0.5)));
-                }
+            if light.night > 0.0
+                && let Mat::Solid(c, _) = mat
+            {
+                s.rgb = add3(scale3(s.rgb, 0.6), mul3(c, scale3(light.lamp_rgb, lamp * 0.5)));
             }
             s
         }

@@ -83,12 +83,12 @@ impl Puffs {
             let r = size * (0.6 + 0.42 * age.powf(0.85)) * (0.8 + 0.4 * rnd(s ^ 5));
             let strength = (b.since_s as f32 / 6.0).clamp(0.25, 1.0) * b.smoke;
             let alpha = 0.88 * strength * young * (1.0 - old).powf(0.9);
-            if let Some(bounds) = self.puff(canvas, view, light, at, r, (alpha, old, s)) {
-                if alpha > 0.07 {
-                    seen = Some(seen.map_or(bounds, |o: Bounds| {
-                        [o[0].min(bounds[0]), o[1].min(bounds[1]), o[2].max(bounds[2]), o[3].max(bounds[3])]
-                    }));
-                }
+            if let Some(bounds) = self.puff(canvas, view, light, at, r, (alpha, old, s))
+                && alpha > 0.07
+            {
+                seen = Some(seen.map_or(bounds, |o: Bounds| {
+                    [o[0].min(bounds[0]), o[1].min(bounds[1]), o[2].max(bounds[2]), o[3].max(bounds[3])]
+                }));
             }
         }
         seen

@@ -325,8 +325,8 @@ fn render(view: &View, light: &Light, model: &Model, at: V3, heading: f32) -> Sp
                 for i in row..row + ss {
                     if samples.depth[i].is_finite() {
                         let s = &samples.shade[i];
-                        for k in 0..3 {
-                            c[k] += s.rgb[k].min(1.0);
+                        for (sum, part) in c.iter_mut().zip(s.rgb) {
+                            *sum += part.min(1.0);
                         }
                         c[3] += s.paint;
                         c[4] += s.cloth;

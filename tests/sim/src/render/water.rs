@@ -141,7 +141,7 @@ impl Flood {
                 let clear = (over / 5.0).min(1.0);
                 let f = ((fresnel + n as f32 * 0.0011) * 256.0).clamp(8.0, 230.0) as i32;
                 let shade = 256 + n / 2;
-                let c = [0, 1, 2].map(|k| ((mud[k] * shade) >> 8) + ((i32::from(m[k]) - mud[k]) * f >> 8));
+                let c = [0, 1, 2].map(|k| ((mud[k] * shade) >> 8) + (((i32::from(m[k]) - mud[k]) * f) >> 8));
                 canvas.over(i, c, (clear * 246.0) as i32);
             }
         }

@@ -378,7 +378,7 @@ fn rendered(mut sim: CameraSim, shared: &Shared, server: &Server, pace: &Pace, m
                 // Refused while the media goes away: the next picture finds that out.
                 let _ = source.push_buffer(gst::Buffer::from_slice(picture.yuv.to_vec()));
             }
-            if n % every == 0 {
+            if n.is_multiple_of(every) {
                 picture.truth.wall_time_s = Some(wall);
                 note(&picture.truth, shared, notes.as_mut());
             }

@@ -81,10 +81,10 @@ fn read(path: &Path, transcode: bool) -> Result<Clip, String> {
         let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
         let wanted = caps.structure(0).is_some_and(|s| s.name() == kind);
         // Sound and the like stay unlinked, which demuxers take as long as one stream is wanted.
-        if let Some(to) = first.static_pad("sink").filter(|p| wanted && !p.is_linked()) {
-            if let Err(e) = pad.link(&to) {
-                tracing::warn!("the clip's video cannot be read: {e}");
-            }
+        if let Some(to) = first.static_pad("sink").filter(|p| wanted && !p.is_linked())
+            && let Err(e) = pad.link(&to)
+        {
+            tracing::warn!("the clip's video cannot be read: {e}");
         }
     });
     let result = collect(&pipeline, &sink);

@@ -172,12 +172,11 @@ fn skew_reports(media: &RTSPMedia, skew: &Arc<Mutex<f64>>) {
             let skew = skew.clone();
             pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
                 let seconds = *skew.lock();
-                if seconds != 0.0 {
-                    if let Some(buffer) = info.buffer_mut() {
-                        if let Ok(mut map) = buffer.make_mut().map_writable() {
-                            move_report(&mut map, seconds);
-                        }
-                    }
+                if seconds != 0.0
+                    && let Some(buffer) = info.buffer_mut()
+                    && let Ok(mut map) = buffer.make_mut().map_writable()
+                {
+                    move_report(&mut map, seconds);
                 }
                 gst::PadProbeReturn::Ok
             });

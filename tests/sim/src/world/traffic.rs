@@ -265,10 +265,10 @@ impl Traffic {
                         self.sent[*i] = self.steps;
                     }
                 }
-                Event::OnFoot { direction, at_m, .. } if active.contains(i) => {
-                    if !self.vehicles.iter().any(|v| v.on_foot_for == Some(*i)) {
-                        self.step_off_the_kerb(*i, *direction, at_m.unwrap_or(25.0), models);
-                    }
+                Event::OnFoot { direction, at_m, .. }
+                    if active.contains(i) && !self.vehicles.iter().any(|v| v.on_foot_for == Some(*i)) =>
+                {
+                    self.step_off_the_kerb(*i, *direction, at_m.unwrap_or(25.0), models);
                 }
                 _ => {}
             }
