@@ -127,6 +127,10 @@ const FLAME_EXTREME_AREA: f32 = 0.05;
 const SMOKE_SEVERE_AREA: f32 = 0.15;
 const WORSE_GROWTH: f32 = 4.0;
 
+/// Of so many newest looks at an unfit picture so many must have found what was suspected: models see things in glare and fog now and then.
+const GLIMPSES: usize = 5;
+const GLIMPSES_MIN: usize = 4;
+
 /// How sure an event is that rests on what was seen before the picture went blind.
 const BLINDED_CONFIDENCE: f32 = 0.5;
 
@@ -195,6 +199,8 @@ pub(crate) struct FireWatch {
     area_said: f32,
     /// When an event began because the picture went blind upon a suspicion.
     blinded_at: Option<MediaTime>,
+    /// The newest looks at a picture that was not fit to judge: when, and whether a suspicion was found again.
+    glimpses: VecDeque<(MediaTime, bool)>,
     score_max: f32,
     score_trace: Trace,
     area_trace: Trace,
@@ -221,6 +227,7 @@ impl FireWatch {
             open: None,
             area_said: 0.0,
             blinded_at: None,
+            glimpses: VecDeque::new(),
             score_max: 0.0,
             score_trace: Trace::new("score", span),
             area_trace: Trace::new("area_share", span),
@@ -286,6 +293,10 @@ impl FireWatch {
         let best = candidates.iter().map(|hit| hit.score).fold(0.0, f32::max);
         self.score_trace.push(now.at, best);
         let (taken, _) = self.assign(candidates);
+        if self.glimpses.len() == GLIMPSES {
+            self.glimpses.pop_front();
+        }
+        self.glimpses.push_back((now.at, taken.iter().any(Option::is_some)));
         for (sequence, hit) in self.sequences.iter_mut().zip(taken) {
             if let Some(hit) = hit {
                 sequence.glimpse(now, hit, &self.params, self.class);
@@ -317,9 +328,9 @@ impl FireWatch {
 
     /// What is said while the picture is unfit since `since`: only what shows in spite of it.
     pub fn judgement_since(&self, since: MediaTime) -> Judgement {
-        let fresh = |s: &&Sequence| s.hits >= 2 && s.last_hit.at >= since;
+        let shows = self.glimpses.iter().filter(|(at, found)| *found && *at >= since).count() >= GLIMPSES_MIN;
         let blinded = self.blinded_at.is_some_and(|at| at >= since);
-        match (self.open.is_some(), blinded || self.sequences.iter().any(|s| fresh(&s))) {
+        match (self.open.is_some(), blinded || shows) {
             (true, true) => Judgement::Present,
             (false, true) => Judgement::Suspected,
             (true | false, false) => Judgement::Unknown,

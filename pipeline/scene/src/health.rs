@@ -11,7 +11,8 @@ pub struct PictureHealth {
     pub luma_std: f32,
     /// Share of pixels near white, 0 to 1. Glare has much.
     pub bright_share: f32,
-    /// Variance of the Laplacian: sharpness. It falls when a lens is blurred; its scale depends on the scene.
+    /// Variance of the Laplacian that four fifths of the picture's blocks stay below: sharpness. It falls when a lens is blurred, whatever is written
+    /// into the picture; its scale depends on the scene.
     pub sharpness: f32,
     /// Mean absolute difference from the picture measured before, 0 to 255; `None` for the first. A frozen picture has 0.
     pub change: Option<f32>,

@@ -20,6 +20,14 @@ const BRIGHT: f64 = 240.0;
 /// Pictures whose mean makes the reference where none was set: enough for traffic to fade.
 const REFERENCE_PICTURES: usize = 5;
 
+/// Blocks across and down whose sharpness is told apart: about as large as a line of burnt-in text is high.
+const BLOCKS: (i32, i32) = (16, 9);
+
+/// This share of the blocks may be sharper than what counts as the picture's sharpness: a clock and a name that are written into the picture stay sharp behind
+/// any lens, and fill up to a tenth of it. Over clips blurred by 1/220 to 1/70 of their width it falls to 0 to 12 % of what it was, while street life leaves at
+/// least 69 %; the variance over the whole picture stayed at up to 69 % under a clock.
+const SHARPER: f64 = 0.2;
+
 /// A picture counts towards the reference where its mean brightness lies in this range …
 const REFERENCE_LUMA: std::ops::RangeInclusive<f32> = 30.0..=225.0;
 
@@ -158,11 +166,23 @@ fn bright_share(grey: &Mat) -> opencv::Result<f32> {
     Ok(core::count_non_zero(&bright)? as f32 / grey.total() as f32)
 }
 
-/// Variance of the Laplacian (Pech-Pacheco et al. 2000).
+/// Variance of the Laplacian (Pech-Pacheco et al. 2000), block by block: what all but [`SHARPER`] of the blocks stay below.
 fn sharpness(grey: &Mat) -> opencv::Result<f32> {
     let mut laplacian = Mat::default();
     imgproc::laplacian_def(grey, &mut laplacian, core::CV_16S)?;
-    Ok(mean_and_std(&laplacian)?.1.powi(2))
+    let (width, height) = (grey.cols(), grey.rows());
+    let (across, down) = (BLOCKS.0.min(width), BLOCKS.1.min(height));
+    let mut blocks = Vec::with_capacity((across * down) as usize);
+    for row in 0..down {
+        let (top, bottom) = (row * height / down, (row + 1) * height / down);
+        for column in 0..across {
+            let (left, right) = (column * width / across, (column + 1) * width / across);
+            let block = laplacian.roi(core::Rect::new(left, top, right - left, bottom - top))?;
+            blocks.push(mean_and_std(&block)?.1.powi(2));
+        }
+    }
+    blocks.sort_by(f32::total_cmp);
+    Ok(blocks[((1.0 - SHARPER) * (blocks.len() - 1) as f64) as usize])
 }
 
 /// Mean absolute difference.

@@ -98,6 +98,28 @@ fn blur_takes_the_sharpness_away() {
     assert!(blurred < sharp / 10.0, "{sharp} {blurred}");
 }
 
+/// A date and a name written into the picture, as sharp as can be.
+fn stamped(picture: &Picture) -> Picture {
+    let mut rgb = picture.rgb().to_vec();
+    for (from, to, top) in [(8, 260, 6), (400, 620, 330)] {
+        for (x, y) in (from..to).flat_map(|x| (top..top + 20).map(move |y| (x, y))) {
+            let ink = noise(x / 3, y / 5, 9) > 0.5;
+            rgb[(y * 640 + x) as usize * 3..][..3].fill(if ink { 255 } else { 0 });
+        }
+    }
+    Picture::from_rgb(SIZE, rgb).unwrap()
+}
+
+#[test]
+fn blur_shows_under_a_sharp_clock() {
+    let measure = |view| probe().measure(&stamped(&see(view))).unwrap().sharpness;
+    for (sharp, grain) in [(View { grain: 0.01, ..DAY }, 0.01), (NIGHT, 0.01)] {
+        let blurred = View { blur: 5, grain, ..sharp };
+        let (sharp, blurred) = (measure(sharp), measure(blurred));
+        assert!(blurred < 0.3 * sharp, "{sharp} {blurred}");
+    }
+}
+
 #[test]
 fn black_is_dark_and_flat_and_glare_is_bright() {
     let flat = |level| probe().measure(&Picture::from_rgb(SIZE, vec![level; SIZE.pixels() * 3]).unwrap()).unwrap();
