@@ -1,7 +1,7 @@
 //! The centre over HTTP: `/api/v1`, `/healthz`, `/metrics` and the console. One file a resource; [`types`] has the shapes.
 //!
 //! **Invariants:** but for `/healthz`, the login, an upload with its own token and the console's files, nothing answers who is not
-//! logged in; every write says who; a failure is a [`problem`] and tells nothing of the inside.
+//! logged in; what shows or changes something of the city asks the [`viewer`]'s rights; every write says who; a failure is a [`problem`] and tells nothing of the inside.
 
 pub mod cameras;
 pub mod clips;
@@ -17,6 +17,7 @@ pub mod session;
 pub mod stream;
 pub mod system;
 pub mod types;
+pub mod viewer;
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,7 +32,7 @@ use axum::{
 use parking_lot::Mutex;
 
 use crate::{
-    auth::{guard, throttle::Throttle},
+    auth::{access::Permissions, guard, throttle::Throttle},
     clips::Clips,
     config::Config,
     health::Status,
@@ -58,6 +59,8 @@ pub struct Api {
     pub status: Arc<Status>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Who may see and do what.
+    pub access: Permissions,
     /// Wrong passwords.
     pub throttle: Mutex<Throttle>,
     /// Hash of the token for scripts.

@@ -1,8 +1,9 @@
 //! Who gets in: users with passwords, sessions held in cookies or tokens, and one token for scripts.
 //!
 //! **Invariants:** a password is known to its owner alone (argon2id), a token to its holder alone (we keep its hash); every guess
-//! costs time ([`throttle`]); a wrong name costs as much as a wrong password.
+//! costs time ([`throttle`]); a wrong name costs as much as a wrong password. What somebody may see and do is in [`access`].
 
+pub mod access;
 pub mod guard;
 pub mod password;
 pub mod throttle;

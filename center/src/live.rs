@@ -5,7 +5,11 @@
 //! next one replaces them. **A listener never holds up another:** each has a queue of [`QUEUE_MAX`]; whose queue is full is dropped,
 //! and comes back by itself with the number it saw last.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -19,6 +23,7 @@ use crate::{
     api::types::{Camera, Picture, Reset},
     metrics::Metrics,
     pictures::Pictures,
+    rights::Place,
     store::{Change, Store, StoreError},
 };
 
@@ -38,15 +43,28 @@ pub struct News {
     pub sequence: Option<i64>,
     /// What it is: `incident`, `camera`, `edge`, `picture`, `reset`.
     pub event: &'static str,
+    /// Where the object lies: who may not see it there does not hear of it.
+    pub about: About,
     /// The object, JSON.
     pub data: Arc<str>,
 }
 
+/// Where the object of a piece of news lies.
+#[derive(Debug, Clone)]
+pub enum About {
+    /// It is for everybody who listens.
+    All,
+    /// In these places.
+    Places(Arc<[Place]>),
+    /// It is a camera's latest picture.
+    Picture(Arc<(String, String)>),
+}
+
 impl News {
     /// News of an object.
-    pub fn of(sequence: Option<i64>, event: &'static str, object: &impl Serialize) -> Option<Self> {
+    pub fn of(sequence: Option<i64>, event: &'static str, about: About, object: &impl Serialize) -> Option<Self> {
         match serde_json::to_string(object) {
-            Ok(data) => Some(Self { sequence, event, data: data.into() }),
+            Ok(data) => Some(Self { sequence, event, about, data: data.into() }),
             Err(error) => {
                 tracing::error!(event, %error, "news could not be written as JSON");
                 None
@@ -55,6 +73,9 @@ impl News {
     }
 }
 
+/// Where cameras lie, by gateway and id.
+type CameraPlaces = Mutex<HashMap<(String, String), Arc<[Place]>>>;
+
 /// What the stream shows: the store, and the pictures beside it.
 #[derive(Clone)]
 pub struct Shown {
@@ -62,9 +83,30 @@ pub struct Shown {
     pub store: Store,
     /// The latest pictures.
     pub pictures: Arc<Pictures>,
+    /// Where the cameras lie that pictures came of; forgotten when a camera changes, which moving is.
+    places: Arc<CameraPlaces>,
 }
 
 impl Shown {
+    /// A store and pictures.
+    pub fn new(store: Store, pictures: Arc<Pictures>) -> Self {
+        Self { store, pictures, places: Arc::default() }
+    }
+
+    /// Where a camera lies; of each camera the store is asked once.
+    pub async fn camera_places(&self, camera: &(String, String)) -> Result<Arc<[Place]>, StoreError> {
+        if let Some(places) = self.places.lock().get(camera) {
+            return Ok(places.clone());
+        }
+        let places: Arc<[Place]> = self.store.camera_places(&camera.0, &camera.1).await?.into();
+        self.places.lock().insert(camera.clone(), places.clone());
+        Ok(places)
+    }
+
+    fn forget_places(&self) {
+        self.places.lock().clear();
+    }
+
     /// A camera with its picture.
     pub async fn camera(&self, edge: &str, camera: &str) -> Result<Option<Camera>, StoreError> {
         Ok(self.store.camera(edge, camera).await?.map(|camera| self.with_picture(camera)))
@@ -80,11 +122,19 @@ impl Shown {
     pub async fn news(&self, sequence: i64, change: &Change) -> Result<Option<News>, StoreError> {
         let sequence = Some(sequence);
         Ok(match change {
-            Change::Incident(id) => self.store.incident(id).await?.and_then(|incident| News::of(sequence, "incident", &incident)),
-            Change::Camera(edge, camera) => {
-                self.camera(edge, camera).await?.and_then(|camera| News::of(sequence, "camera", &camera))
+            Change::Incident(id) => {
+                let about = About::Places(self.store.incident_places(id).await?.into());
+                self.store.incident(id).await?.and_then(|incident| News::of(sequence, "incident", about, &incident))
             }
-            Change::Edge(edge) => self.store.edge(edge).await?.and_then(|edge| News::of(sequence, "edge", &edge)),
+            Change::Camera(edge, camera) => {
+                self.places.lock().remove(&(edge.clone(), camera.clone()));
+                let about = About::Places(self.camera_places(&(edge.clone(), camera.clone())).await?);
+                self.camera(edge, camera).await?.and_then(|camera| News::of(sequence, "camera", about, &camera))
+            }
+            Change::Edge(edge) => {
+                let about = About::Places(self.store.edge_places(edge).await?.into());
+                self.store.edge(edge).await?.and_then(|edge| News::of(sequence, "edge", about, &edge))
+            }
         })
     }
 }
@@ -121,7 +171,8 @@ impl Live {
 
     /// Tells of a new picture.
     pub fn picture(&self, picture: &Picture) {
-        if let Some(news) = News::of(None, "picture", picture) {
+        let about = About::Picture(Arc::new((picture.edge.clone(), picture.camera.clone())));
+        if let Some(news) = News::of(None, "picture", about, picture) {
             self.send(&news);
         }
     }
@@ -168,6 +219,7 @@ impl Live {
         // In this order: who begins to listen after the look at the listeners reads a number that is no smaller.
         let newest = *shown.store.newest().borrow();
         if self.listeners() == 0 {
+            shown.forget_places();
             *told = newest.max(*told);
             return Ok(());
         }
@@ -182,7 +234,8 @@ impl Live {
                 }
             }
             None => {
-                if let Some(news) = News::of(Some(newest), "reset", &Reset { sequence: newest }) {
+                shown.forget_places();
+                if let Some(news) = News::of(Some(newest), "reset", About::All, &Reset { sequence: newest }) {
                     self.send(&news);
                 }
             }
@@ -197,7 +250,10 @@ impl Live {
             return Ok(());
         }
         for (edge, camera) in heard {
-            if let Some(news) = shown.camera(&edge, &camera).await?.and_then(|camera| News::of(None, "camera", &camera)) {
+            let key = (edge, camera);
+            let about = About::Places(shown.camera_places(&key).await?);
+            let camera = shown.camera(&key.0, &key.1).await?;
+            if let Some(news) = camera.and_then(|camera| News::of(None, "camera", about, &camera)) {
                 self.send(&news);
             }
         }
@@ -214,7 +270,7 @@ mod tests {
         let live = Live::new(Arc::new(Metrics::default()));
         let mut slow = live.listen().unwrap();
         let mut quick = live.listen().unwrap();
-        let news = News::of(Some(1), "reset", &Reset { sequence: 1 }).unwrap();
+        let news = News::of(Some(1), "reset", About::All, &Reset { sequence: 1 }).unwrap();
         for _ in 0..QUEUE_MAX {
             live.send(&news);
             quick.try_recv().unwrap();

@@ -26,7 +26,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     api::{self, Api},
-    auth::token,
+    auth::{access::Permissions, token},
     broker::{
         Access, BrokerError,
         managed::{self, Managed},
@@ -113,7 +113,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
     let metrics = Arc::new(Metrics::default());
     let pictures = Arc::new(Pictures::default());
     let live = Arc::new(Live::new(metrics.clone()));
-    let shown = Shown { store: store.clone(), pictures: pictures.clone() };
+    let shown = Shown::new(store.clone(), pictures.clone());
     let subscribed: Box<dyn Fn() + Send> = match &config.broker {
         Broker::Managed(_) => {
             let folder = folder.clone();
@@ -138,6 +138,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
         clips,
         status,
         metrics,
+        access: Permissions::new(store.clone()),
         throttle: Default::default(),
         script_token_sha256,
         session: config.auth.session,
@@ -273,6 +274,10 @@ async fn retain(store: &Store, config: &Config, now: WallTime) -> Result<bool, S
 }
 
 async fn keep_house(store: &Store, config: &Config, now: WallTime) -> Result<(), StoreError> {
+    let moved = store.settle_places(crate::clock::today()).await?;
+    if moved > 0 {
+        tracing::info!(cameras = moved, "areas changed, and with them in which area cameras and their incidents lie");
+    }
     let mut tx = store.begin().await?;
     if let Some(after) = config.incidents.camera_auto_close {
         let closed = tx.close_recovered(now - after, now).await?;

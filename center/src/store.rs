@@ -8,6 +8,7 @@
 //! Not here: which events become one incident (`incident::rules`), the bytes of pictures and clips ([`files`]).
 
 pub mod accounts;
+pub mod agencies;
 pub mod areas;
 pub mod backup;
 pub mod centers;
@@ -19,9 +20,13 @@ pub mod evidence;
 pub mod files;
 pub mod gateways;
 pub mod grants;
+mod incident_list;
 pub mod incidents;
 pub(crate) mod open;
+pub mod places;
+mod reach;
 pub mod retention;
+mod sql;
 pub mod views;
 
 use std::{
@@ -157,6 +162,7 @@ pub struct Store {
     read: db::Pool,
     newest: watch::Sender<i64>,
     files: PathBuf,
+    tree: places::KnownTree,
 }
 
 impl Store {
@@ -164,7 +170,8 @@ impl Store {
     pub async fn open(state: &State, database: &Database) -> Result<Self, StoreError> {
         let (write, read) = open::pools(&state.folder, database).await?;
         let newest = changes::newest(read.db()).await?;
-        Ok(Self { write, read, newest: watch::Sender::new(newest), files: state.files_folder.clone() })
+        let files = state.files_folder.clone();
+        Ok(Self { write, read, newest: watch::Sender::new(newest), files, tree: places::KnownTree::default() })
     }
 
     /// The folder of pictures and clips.
@@ -197,7 +204,7 @@ impl Store {
                 .await
                 .map_err(to("wait for the other centres' transactions"))?;
         }
-        Ok(Tx { inner, changes: BTreeSet::new(), newest: self.newest.clone() })
+        Ok(Tx { inner, changes: BTreeSet::new(), newest: self.newest.clone(), tree: self.tree.clone() })
     }
 
     /// Learns what other centres changed, for ever. On SQLite there is no other centre.
@@ -252,6 +259,7 @@ pub struct Tx {
     inner: db::Open,
     changes: BTreeSet<Change>,
     newest: watch::Sender<i64>,
+    tree: places::KnownTree,
 }
 
 impl Tx {

@@ -11,6 +11,7 @@ use matpho_center::{
     chain,
     config::Config,
     incident::rules::Settings,
+    rights::Filter,
     store::{Acted, Store, StoreError, accounts::User, changes::HISTORY_MAX, views::IncidentFilter},
 };
 use matpho_scene::WallTime;
@@ -104,13 +105,15 @@ async fn a_camera_that_recovered_closes_its_incident() {
     };
     assert_eq!(close(60, 360).await, 0, "not yet");
     assert_eq!(close(61, 361).await, 1);
-    let closed = store.incidents(&IncidentFilter { closed: Some(true), ..Default::default() }, 10).await.unwrap();
+    let closed =
+        store.incidents(&IncidentFilter { closed: Some(true), ..Default::default() }, &Filter::everything(), 10).await.unwrap();
     assert_eq!(closed[0].cameras[0].camera, "a");
     assert_eq!(
         closed[0].closed.as_ref().map(|closing| (closing.by.as_str(), closing.reason)),
         Some(("matpho-center", CloseReason::Recovered))
     );
-    let open = store.incidents(&IncidentFilter { closed: Some(false), ..Default::default() }, 10).await.unwrap();
+    let open =
+        store.incidents(&IncidentFilter { closed: Some(false), ..Default::default() }, &Filter::everything(), 10).await.unwrap();
     assert_eq!((open.len(), open[0].cameras[0].camera.as_str(), open[0].state), (1, "b", IncidentState::New));
 }
 
@@ -133,7 +136,7 @@ async fn the_oldest_pictures_of_closed_incidents_go_first() {
         files
     };
     assert_eq!(room(1_000).await, Vec::<String>::new(), "all incidents are open");
-    let incidents = store.incidents(&IncidentFilter::default(), 10).await.unwrap();
+    let incidents = store.incidents(&IncidentFilter::default(), &Filter::everything(), 10).await.unwrap();
     for incident in incidents.iter().filter(|incident| incident.cameras[0].camera != "b") {
         let mut tx = store.begin().await.unwrap();
         assert_eq!(tx.close(&incident.id, "lan", CloseReason::Resolved, None, at(9)).await.unwrap(), Acted::Done);
@@ -154,7 +157,7 @@ async fn changes_are_remembered_for_a_while() {
     take(&store, &fault("event_began", 1, "a", 0), 0).await;
     let (first, changes) = store.changes_since(0).await.unwrap();
     assert_eq!(changes.unwrap().len(), 2, "the incident and its camera");
-    let incident = store.incidents(&IncidentFilter::default(), 1).await.unwrap().remove(0);
+    let incident = store.incidents(&IncidentFilter::default(), &Filter::everything(), 1).await.unwrap().remove(0);
     let mut newest = store.newest();
     newest.borrow_and_update();
     for note in ["one", "two", "three"] {
@@ -287,7 +290,7 @@ async fn two_centres_make_one_incident_of_one_fire() {
         over.set(true);
     };
     let ((), seen) = tokio::join!(both, watches);
-    let incidents = stores[0].incidents(&IncidentFilter::default(), 100).await.unwrap();
+    let incidents = stores[0].incidents(&IncidentFilter::default(), &Filter::everything(), 100).await.unwrap();
     assert_eq!(incidents.len(), rounds as usize);
     assert!(incidents.iter().all(|incident| incident.event_count == 2));
     // Who followed saw every incident's last change: nothing appeared below what had been read.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json as Answer,
+    Json as Answer,
     body::Body,
     extract::{Path, Request, State},
     http::StatusCode,
@@ -14,25 +14,24 @@ use super::{
     Api, file,
     problem::{Failure, Outcome},
     types::{Clip, ClipState, Problem},
+    viewer::Viewer,
 };
 use crate::{
-    auth::{Identity, guard},
+    auth::guard,
     clips::{RequestError, UploadError},
+    rights::Capability,
     store::{clips::Asked, views::clip_view},
 };
 
-/// Asks the gateway for the clip of an event. It is on its way then; the live stream tells of its arrival (`incident`).
+/// Asks the gateway for the clip of an event; needs `view.playback`, as seeing it does. It is on its way then; the live stream tells of its arrival (`incident`).
 #[utoipa::path(post, path = "/api/v1/clips/{event}/request", tag = "clips",
     params(("event" = String, Path, description = "The event")),
     responses((status = 200, description = "It is here already", body = Clip), (status = 202, description = "On its way", body = Clip),
-        (status = 401, body = Problem), (status = 404, description = "No such event, or the gateway has no clip of it", body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, description = "No such event, or the gateway has no clip of it", body = Problem),
         (status = 503, description = "The broker is away", body = Problem)))]
-pub async fn request(
-    State(api): State<Arc<Api>>,
-    Path(event): Path<String>,
-    Extension(who): Extension<Identity>,
-) -> Outcome<Response> {
-    let asked = api.clips.request(&event, &who.name).await.map_err(|error| match error {
+pub async fn request(State(api): State<Arc<Api>>, viewer: Viewer, Path(event): Path<String>) -> Outcome<Response> {
+    viewer.event(&api, &event, Capability::ViewPlayback).await?;
+    let asked = api.clips.request(&event, &viewer.who.name).await.map_err(|error| match error {
         RequestError::Store(error) => error.into(),
         RequestError::NoBroker => Failure::unavailable("the broker is away, so the gateway cannot be asked; try again"),
     })?;
@@ -48,14 +47,16 @@ pub async fn request(
     }
 }
 
-/// The clip of an event. `Range` works.
+/// The clip of an event. `Range` works. Needs `view.playback`.
 #[utoipa::path(get, path = "/api/v1/clips/{event}.mp4", tag = "clips",
     params(("event" = String, Path, description = "The event")),
     responses((status = 200, content_type = "video/mp4"), (status = 206, content_type = "video/mp4"),
-        (status = 202, description = "It is on its way", body = Clip), (status = 401, body = Problem), (status = 404, body = Problem)))]
-pub async fn show(State(api): State<Arc<Api>>, Path(name): Path<String>, request: Request) -> Outcome<Response> {
+        (status = 202, description = "It is on its way", body = Clip), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem)))]
+pub async fn show(State(api): State<Arc<Api>>, viewer: Viewer, Path(name): Path<String>, request: Request) -> Outcome<Response> {
     let absent = || Failure::not_found("clip of this event here; POST /api/v1/clips/{event}/request asks its gateway for it");
     let event = name.strip_suffix(".mp4").ok_or_else(absent)?;
+    viewer.event(&api, event, Capability::ViewPlayback).await?;
     let clip = api.shown.store.clip(event).await?.ok_or_else(absent)?;
     if let Some(path) = clip.path.as_ref().filter(|_| clip.state == "ready") {
         return file::serve(&api.shown.store.files().join(path), "video/mp4", Some(event), request.headers()).await;

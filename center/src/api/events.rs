@@ -15,8 +15,9 @@ use super::{
     Api, cut, file, limit,
     problem::{Failure, Outcome, Query},
     types::{Event, Page, Problem},
+    viewer::Viewer,
 };
-use crate::store::views::EventFilter;
+use crate::{rights::Capability, store::views::EventFilter};
 
 /// Which events.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -44,7 +45,7 @@ pub struct EventQuery {
 /// Events, the one that began last first.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", params(EventQuery),
     responses((status = 200, body = Page<Event>), (status = 400, body = Problem), (status = 401, body = Problem)))]
-pub async fn list(State(api): State<Arc<Api>>, Query(query): Query<EventQuery>) -> Outcome<Answer<Page<Event>>> {
+pub async fn list(State(api): State<Arc<Api>>, viewer: Viewer, Query(query): Query<EventQuery>) -> Outcome<Answer<Page<Event>>> {
     let limit = limit(query.limit, 100, 500)?;
     let before = match &query.before {
         Some(cursor) => {
@@ -55,7 +56,7 @@ pub async fn list(State(api): State<Arc<Api>>, Query(query): Query<EventQuery>) 
         None => None,
     };
     let filter = EventFilter { kind: query.kind, camera: query.camera, edge: query.edge, from: query.from, to: query.to, before };
-    let mut items = api.shown.store.events(&filter, limit + 1).await?;
+    let mut items = api.shown.store.events(&filter, &viewer.filter(Capability::ViewMap), limit + 1).await?;
     let next = cut(&mut items, limit, |last| format!("{}_{}", last.began.as_unix_millis(), last.id));
     Ok(Answer(Page { items, next }))
 }
@@ -63,18 +64,26 @@ pub async fn list(State(api): State<Arc<Api>>, Query(query): Query<EventQuery>) 
 /// An event.
 #[utoipa::path(get, path = "/api/v1/events/{id}", tag = "events", params(("id" = String, Path, description = "The event")),
     responses((status = 200, body = Event), (status = 401, body = Problem), (status = 404, body = Problem)))]
-pub async fn show(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Outcome<Answer<Event>> {
+pub async fn show(State(api): State<Arc<Api>>, viewer: Viewer, Path(id): Path<String>) -> Outcome<Answer<Event>> {
+    viewer.event(&api, &id, Capability::ViewMap).await?;
     api.shown.store.event(&id).await?.map(Answer).ok_or_else(|| Failure::not_found("such event"))
 }
 
-/// The picture that proves an event.
+/// The picture that proves an event. One on which people and plates were not made unrecognisable needs `view.unmasked`.
 #[utoipa::path(get, path = "/api/v1/evidence/{event}.jpg", tag = "events",
     params(("event" = String, Path, description = "The event")),
-    responses((status = 200, content_type = "image/jpeg"), (status = 401, body = Problem), (status = 404, body = Problem)))]
-pub async fn picture(State(api): State<Arc<Api>>, Path(name): Path<String>, request: Request) -> Outcome<Response> {
+    responses((status = 200, content_type = "image/jpeg"), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem)))]
+pub async fn picture(
+    State(api): State<Arc<Api>>,
+    viewer: Viewer,
+    Path(name): Path<String>,
+    request: Request,
+) -> Outcome<Response> {
     let absent = || Failure::not_found("picture of this event: none arrived, or it had to go to make room");
     let event = name.strip_suffix(".jpg").ok_or_else(absent)?;
-    let path = api.shown.store.evidence_path(event).await?.ok_or_else(absent)?;
+    let (path, redacted) = api.shown.store.evidence_path(event).await?.ok_or_else(absent)?;
+    viewer.event(&api, event, if redacted { Capability::ViewMap } else { Capability::ViewUnmasked }).await?;
     // A later picture of the same event may take its place, so a browser has to ask whether it is still the same.
     let tag = path.rsplit('/').next().unwrap_or_default();
     file::serve(&api.shown.store.files().join(&path), "image/jpeg", Some(tag), request.headers()).await

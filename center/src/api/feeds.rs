@@ -16,6 +16,7 @@ use super::{
     Api,
     problem::{Failure, Outcome, Query},
     types::{CameraStateNow, Incident, Problem},
+    viewer::Viewer,
 };
 use crate::{
     area::AreaTree,
@@ -26,6 +27,7 @@ use crate::{
         ogc::{self, Collection, InMemory},
         open_data,
     },
+    rights::{Capability, Filter},
     store::views::{IncidentFilter, MeasurementFilter},
 };
 
@@ -99,13 +101,13 @@ fn area_of(tree: &AreaTree, position: Option<[f64; 2]>) -> Option<String> {
     Some(tree.holding(position?, clock::today()).first()?.id.to_string())
 }
 
-/// The features of a collection as they are now.
-async fn features(api: &Api, collection: &Collection) -> Outcome<Vec<Feature>> {
+/// The features of a collection that pass, as they are now. Areas are no secret.
+async fn features(api: &Api, seen_by: &Filter, collection: &Collection) -> Outcome<Vec<Feature>> {
     let store = &api.shown.store;
     let tree = store.areas().await?;
     Ok(match collection.id {
         "cameras" => {
-            let cameras = store.cameras().await?;
+            let cameras = store.cameras(seen_by).await?;
             let show = |camera: &super::types::Camera| {
                 feature::camera(&feature::Camera {
                     id: &camera_id(&camera.edge, &camera.camera),
@@ -125,20 +127,25 @@ async fn features(api: &Api, collection: &Collection) -> Outcome<Vec<Feature>> {
             };
             cameras.iter().map(show).collect()
         }
-        "traffic" => traffic(api, &tree).await?,
+        "traffic" => traffic(api, seen_by, &tree).await?,
         "areas" => tree.areas().filter(|area| area.validity.holds(clock::today())).map(feature::area).collect(),
         wanted => {
             let is_wanted = |incident: &&Incident| {
                 wanted != FLOOD_POINTS.id || (incident.ongoing && incident.kinds.contains(&EventKind::Flood))
             };
-            open_incidents(api).await?.iter().filter(is_wanted).filter_map(|incident| incident_feature(&tree, incident)).collect()
+            open_incidents(api, seen_by)
+                .await?
+                .iter()
+                .filter(is_wanted)
+                .filter_map(|incident| incident_feature(&tree, incident))
+                .collect()
         }
     })
 }
 
-async fn open_incidents(api: &Api) -> Outcome<Vec<Incident>> {
+async fn open_incidents(api: &Api, seen_by: &Filter) -> Outcome<Vec<Incident>> {
     let open = IncidentFilter { closed: Some(false), ..IncidentFilter::default() };
-    Ok(api.shown.store.incidents(&open, INCIDENTS_MAX).await?)
+    Ok(api.shown.store.incidents(&open, seen_by, INCIDENTS_MAX).await?)
 }
 
 fn incident_feature(tree: &AreaTree, incident: &Incident) -> Option<Feature> {
@@ -155,19 +162,19 @@ fn incident_feature(tree: &AreaTree, incident: &Incident) -> Option<Feature> {
     })
 }
 
-async fn traffic(api: &Api, tree: &AreaTree) -> Outcome<Vec<Feature>> {
+async fn traffic(api: &Api, seen_by: &Filter, tree: &AreaTree) -> Outcome<Vec<Feature>> {
     let store = &api.shown.store;
     let recent = MeasurementFilter { from: Some(clock::now() - TRAFFIC_AGE_MAX), ..MeasurementFilter::default() };
     let mut latest = BTreeMap::new();
     // The one that began last comes first.
-    for (_, measurement) in store.measurements(&recent, MEASUREMENTS_MAX).await? {
+    for (_, measurement) in store.measurements(&recent, seen_by, MEASUREMENTS_MAX).await? {
         if let Figures::Traffic(figures) = measurement.figures {
             let key = (measurement.edge, measurement.camera, measurement.zone);
             latest.entry(key).or_insert((measurement.from, measurement.to, figures));
         }
     }
     let cameras: BTreeMap<_, _> =
-        store.cameras().await?.into_iter().map(|camera| ((camera.edge.clone(), camera.camera.clone()), camera)).collect();
+        store.cameras(seen_by).await?.into_iter().map(|camera| ((camera.edge.clone(), camera.camera.clone()), camera)).collect();
     let show = |((edge, camera, zone), (from, to, figures)): (
         &(String, String, String),
         &(WallTime, WallTime, matpho_scene::measurement::TrafficFigures),
@@ -235,6 +242,7 @@ pub async fn show(State(api): State<Arc<Api>>, headers: HeaderMap, Path(id): Pat
         (status = 404, body = Problem)))]
 pub async fn items(
     State(api): State<Arc<Api>>,
+    viewer: Viewer,
     headers: HeaderMap,
     Path(id): Path<String>,
     Query(parameters): Query<Vec<(String, String)>>,
@@ -242,7 +250,8 @@ pub async fn items(
     let collection = collection(&id)?;
     let parameters = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let query = ogc::Query::parse(&collection, parameters).map_err(|error| Failure::bad_request(error.to_string()))?;
-    let source = InMemory { all: vec![(collection.clone(), features(&api, &collection).await?)] };
+    let source =
+        InMemory { all: vec![(collection.clone(), features(&api, &viewer.filter(Capability::ViewMap), &collection).await?)] };
     let Ok(page) = ogc::items(&format!("{}{OGC}", origin(&api, &headers)), &source, &collection, &query, clock::now());
     Ok(geojson(&page))
 }
@@ -254,19 +263,28 @@ pub async fn items(
     responses((status = 200, content_type = "application/geo+json"), (status = 401, body = Problem), (status = 404, body = Problem)))]
 pub async fn item(
     State(api): State<Arc<Api>>,
+    viewer: Viewer,
     headers: HeaderMap,
     Path((id, feature)): Path<(String, String)>,
 ) -> Outcome<Response> {
     let collection = collection(&id)?;
-    let source = InMemory { all: vec![(collection.clone(), features(&api, &collection).await?)] };
+    let source =
+        InMemory { all: vec![(collection.clone(), features(&api, &viewer.filter(Capability::ViewMap), &collection).await?)] };
     let Ok(found) = ogc::item(&format!("{}{OGC}", origin(&api, &headers)), &source, &collection, &feature);
     found.map(|document| geojson(&document)).ok_or_else(|| Failure::not_found("such feature"))
 }
 
-/// Open data: a file, `cameras`, `traffic` or `flood-points` as `.csv` (UTF-8, for Excel) or `.geojson`; or `catalogue.jsonld` (DCAT).
+/// Open data, of the areas where one has `publish.open`: a file, `cameras`, `traffic` or `flood-points` as `.csv` (UTF-8, for Excel) or `.geojson`; or `catalogue.jsonld` (DCAT).
 #[utoipa::path(get, path = "/api/v1/open-data/{file}", tag = "feeds", params(("file" = String, Path, description = "NAME.csv, NAME.geojson or catalogue.jsonld")),
-    responses((status = 200, content_type = "text/csv"), (status = 401, body = Problem), (status = 404, body = Problem)))]
-pub async fn open_data(State(api): State<Arc<Api>>, headers: HeaderMap, Path(file): Path<String>) -> Outcome<Response> {
+    responses((status = 200, content_type = "text/csv"), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem)))]
+pub async fn open_data(
+    State(api): State<Arc<Api>>,
+    viewer: Viewer,
+    headers: HeaderMap,
+    Path(file): Path<String>,
+) -> Outcome<Response> {
+    let published = viewer.somewhere(Capability::PublishOpen)?;
     let wrong = || Failure::not_found("such file");
     if file == "catalogue.jsonld" {
         let document = catalogue(&origin(&api, &headers));
@@ -274,7 +292,7 @@ pub async fn open_data(State(api): State<Arc<Api>>, headers: HeaderMap, Path(fil
     }
     let (name, format) = file.split_once('.').ok_or_else(wrong)?;
     let (collection, ..) = OPEN.into_iter().find(|(collection, ..)| collection.id == name).ok_or_else(wrong)?;
-    let features = features(&api, &collection).await?;
+    let features = features(&api, &published, &collection).await?;
     let disposition = (HeaderName::from_static("content-disposition"), format!("attachment; filename=\"{file}\""));
     match format {
         "csv" => {
@@ -313,8 +331,8 @@ fn catalogue(origin: &str) -> Value {
 
 /// Incidents that go on, as IRIS (a traffic management system) polls them: seven fields, no header.
 #[utoipa::path(get, path = "/api/v1/feeds/iris.csv", tag = "feeds", responses((status = 200, content_type = "text/plain"), (status = 401, body = Problem)))]
-pub async fn iris(State(api): State<Arc<Api>>) -> Outcome<Response> {
-    let incidents = open_incidents(&api).await?;
+pub async fn iris(State(api): State<Arc<Api>>, viewer: Viewer) -> Outcome<Response> {
+    let incidents = open_incidents(&api, &viewer.filter(Capability::ViewMap)).await?;
     let lines: Vec<_> = incidents
         .iter()
         .filter(|incident| incident.ongoing)

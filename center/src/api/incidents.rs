@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json as Answer,
+    Json as Answer,
     extract::{Path, State},
 };
 use matpho_scene::WallTime;
@@ -14,9 +14,10 @@ use super::{
     Api, limit,
     problem::{Failure, Json, MaybeJson, Outcome, Query},
     types::{Acknowledge, Close, CloseReason, Incident, IncidentDetail, Note, Page, Problem},
+    viewer::Viewer,
 };
 use crate::{
-    auth::Identity,
+    rights::Capability,
     store::{Acted, views::IncidentFilter},
 };
 
@@ -42,6 +43,8 @@ pub struct IncidentQuery {
     /// Began before.
     #[param(value_type = Option<String>, format = DateTime)]
     to: Option<WallTime>,
+    /// Seen by a camera in this box: west,south,east,north in degrees.
+    bbox: Option<String>,
     /// How many, 1 to 200; 50 if not given.
     limit: Option<u32>,
     /// `next` of the page before.
@@ -63,7 +66,11 @@ pub enum StateFilter {
 /// Incidents, the one that began last first.
 #[utoipa::path(get, path = "/api/v1/incidents", tag = "incidents", params(IncidentQuery),
     responses((status = 200, body = Page<Incident>), (status = 400, body = Problem), (status = 401, body = Problem)))]
-pub async fn list(State(api): State<Arc<Api>>, Query(query): Query<IncidentQuery>) -> Outcome<Answer<Page<Incident>>> {
+pub async fn list(
+    State(api): State<Arc<Api>>,
+    viewer: Viewer,
+    Query(query): Query<IncidentQuery>,
+) -> Outcome<Answer<Page<Incident>>> {
     let limit = limit(query.limit, 50, 200)?;
     let filter = IncidentFilter {
         closed: match query.state.unwrap_or(StateFilter::Open) {
@@ -76,9 +83,10 @@ pub async fn list(State(api): State<Arc<Api>>, Query(query): Query<IncidentQuery
         edge: query.edge,
         from: query.from,
         to: query.to,
+        within: query.bbox.as_deref().map(bbox).transpose()?,
         before: query.before,
     };
-    let mut items = api.shown.store.incidents(&filter, limit + 1).await?;
+    let mut items = api.shown.store.incidents(&filter, &viewer.filter(Capability::ViewMap), limit + 1).await?;
     let next = super::cut(&mut items, limit, |last| last.id.clone());
     Ok(Answer(Page { items, next }))
 }
@@ -86,7 +94,8 @@ pub async fn list(State(api): State<Arc<Api>>, Query(query): Query<IncidentQuery
 /// An incident with its events, its log and what proves it.
 #[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents", params(("id" = String, Path, description = "The incident")),
     responses((status = 200, body = IncidentDetail), (status = 401, body = Problem), (status = 404, body = Problem)))]
-pub async fn show(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Outcome<Answer<IncidentDetail>> {
+pub async fn show(State(api): State<Arc<Api>>, viewer: Viewer, Path(id): Path<String>) -> Outcome<Answer<IncidentDetail>> {
+    viewer.incident(&api, &id, Capability::ViewMap).await?;
     let detail = api.shown.store.incident_detail(&id).await?;
     detail.map(Answer).ok_or_else(|| Failure::not_found("such incident"))
 }
@@ -94,31 +103,33 @@ pub async fn show(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Outcom
 /// Takes an incident.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/acknowledge", tag = "incidents", request_body = Acknowledge,
     params(("id" = String, Path, description = "The incident")),
-    responses((status = 200, body = Incident), (status = 401, body = Problem), (status = 404, body = Problem),
+    responses((status = 200, body = Incident), (status = 401, body = Problem),
+        (status = 403, description = "It may be seen, but this may not be done", body = Problem), (status = 404, body = Problem),
         (status = 409, description = "Somebody was quicker; with the incident as it is now", body = Problem)))]
 pub async fn acknowledge(
     State(api): State<Arc<Api>>,
+    viewer: Viewer,
     Path(id): Path<String>,
-    Extension(who): Extension<Identity>,
     MaybeJson(body): MaybeJson<Acknowledge>,
 ) -> Outcome<Answer<Incident>> {
     let note = checked(body.note)?;
+    viewer.incident(&api, &id, Capability::EventAck).await?;
     let mut tx = api.shown.store.begin().await?;
-    let acted = tx.acknowledge(&id, &who.name, note.as_deref(), crate::clock::now()).await?;
+    let acted = tx.acknowledge(&id, &viewer.who.name, note.as_deref(), crate::clock::now()).await?;
     tx.commit().await?;
-    answer(&api, &id, &who, "acknowledged", acted).await
+    answer(&api, &id, &viewer, "acknowledged", acted).await
 }
 
 /// Closes an incident.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/close", tag = "incidents", request_body = Close,
     params(("id" = String, Path, description = "The incident")),
     responses((status = 200, body = Incident), (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 404, body = Problem),
+        (status = 403, description = "It may be seen, but this may not be done", body = Problem), (status = 404, body = Problem),
         (status = 409, description = "Somebody was quicker; with the incident as it is now", body = Problem)))]
 pub async fn close(
     State(api): State<Arc<Api>>,
+    viewer: Viewer,
     Path(id): Path<String>,
-    Extension(who): Extension<Identity>,
     Json(body): Json<Close>,
 ) -> Outcome<Answer<Incident>> {
     if body.reason == CloseReason::Recovered {
@@ -127,35 +138,46 @@ pub async fn close(
         ));
     }
     let note = checked(body.note)?;
+    viewer.incident(&api, &id, Capability::EventAck).await?;
     let mut tx = api.shown.store.begin().await?;
-    let acted = tx.close(&id, &who.name, body.reason, note.as_deref(), crate::clock::now()).await?;
+    let acted = tx.close(&id, &viewer.who.name, body.reason, note.as_deref(), crate::clock::now()).await?;
     tx.commit().await?;
-    answer(&api, &id, &who, "closed", acted).await
+    answer(&api, &id, &viewer, "closed", acted).await
 }
 
 /// Adds a note to an incident's log.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/note", tag = "incidents", request_body = Note,
     params(("id" = String, Path, description = "The incident")),
     responses((status = 200, body = Incident), (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 404, body = Problem)))]
+        (status = 403, description = "It may be seen, but this may not be done", body = Problem), (status = 404, body = Problem)))]
 pub async fn note(
     State(api): State<Arc<Api>>,
+    viewer: Viewer,
     Path(id): Path<String>,
-    Extension(who): Extension<Identity>,
     Json(body): Json<Note>,
 ) -> Outcome<Answer<Incident>> {
     let Some(note) = checked(Some(body.note))? else { return Err(Failure::bad_request("the note is empty")) };
+    viewer.incident(&api, &id, Capability::EventAck).await?;
     let mut tx = api.shown.store.begin().await?;
-    let acted = tx.note(&id, &who.name, &note, crate::clock::now()).await?;
+    let acted = tx.note(&id, &viewer.who.name, &note, crate::clock::now()).await?;
     tx.commit().await?;
-    answer(&api, &id, &who, "noted", acted).await
+    answer(&api, &id, &viewer, "noted", acted).await
 }
 
-async fn answer(api: &Api, id: &str, who: &Identity, what: &'static str, acted: Acted) -> Outcome<Answer<Incident>> {
+/// West, south, east, north.
+fn bbox(text: &str) -> Outcome<[f64; 4]> {
+    let wrong = || Failure::bad_request("`bbox` is west,south,east,north in degrees, such as 106.6,10.9,106.7,11.0");
+    let numbers: Vec<f64> = text.split(',').map(|part| part.trim().parse()).collect::<Result<_, _>>().map_err(|_| wrong())?;
+    let [west, south, east, north] = <[f64; 4]>::try_from(numbers).map_err(|_| wrong())?;
+    let is_box = west <= east && south <= north && west >= -180.0 && east <= 180.0 && south >= -90.0 && north <= 90.0;
+    if is_box { Ok([west, south, east, north]) } else { Err(wrong()) }
+}
+
+async fn answer(api: &Api, id: &str, viewer: &Viewer, what: &'static str, acted: Acted) -> Outcome<Answer<Incident>> {
     let incident = api.shown.store.incident(id).await?;
     match (acted, incident) {
         (Acted::Done, Some(incident)) => {
-            tracing::info!(incident = id, by = who.name, "{what}");
+            tracing::info!(incident = id, by = viewer.who.name, "{what}");
             Ok(Answer(incident))
         }
         (Acted::Conflict, incident) => Err(Failure::conflict("somebody was quicker; `incident` is as it stands now", incident)),

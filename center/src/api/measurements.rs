@@ -11,8 +11,9 @@ use super::{
     Api, cut, limit,
     problem::{Failure, Outcome, Query},
     types::{Measurement, Page, Problem},
+    viewer::Viewer,
 };
-use crate::store::views::MeasurementFilter;
+use crate::{rights::Capability, store::views::MeasurementFilter};
 
 /// Which measurements.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -40,7 +41,11 @@ pub struct MeasurementQuery {
 /// Measurements, the one that began last first.
 #[utoipa::path(get, path = "/api/v1/measurements", tag = "measurements", params(MeasurementQuery),
     responses((status = 200, body = Page<Measurement>), (status = 400, body = Problem), (status = 401, body = Problem)))]
-pub async fn list(State(api): State<Arc<Api>>, Query(query): Query<MeasurementQuery>) -> Outcome<Answer<Page<Measurement>>> {
+pub async fn list(
+    State(api): State<Arc<Api>>,
+    viewer: Viewer,
+    Query(query): Query<MeasurementQuery>,
+) -> Outcome<Answer<Page<Measurement>>> {
     let limit = limit(query.limit, 500, 5_000)?;
     let before = match &query.before {
         Some(cursor) => {
@@ -51,7 +56,7 @@ pub async fn list(State(api): State<Arc<Api>>, Query(query): Query<MeasurementQu
     };
     let filter =
         MeasurementFilter { camera: query.camera, edge: query.edge, zone: query.zone, from: query.from, to: query.to, before };
-    let mut rows = api.shown.store.measurements(&filter, limit + 1).await?;
+    let mut rows = api.shown.store.measurements(&filter, &viewer.filter(Capability::ViewMap), limit + 1).await?;
     let next = cut(&mut rows, limit, |(line, last)| format!("{}_{line}", last.from.as_unix_millis()));
     Ok(Answer(Page { items: rows.into_iter().map(|(_, item)| item).collect(), next }))
 }

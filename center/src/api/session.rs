@@ -13,6 +13,7 @@ use super::{
     Api,
     problem::{Failure, Json, Outcome},
     types::{Login, Me, Problem, SessionHold},
+    viewer::Viewer,
 };
 use crate::auth::{
     Identity,
@@ -57,7 +58,9 @@ pub async fn begin(
     tx.begin_session(&token::sha256(&secret), &user.name, now, expires).await?;
     tx.commit().await?;
     tracing::info!(name = user.name, address, "logged in");
-    let me = |token| Me { name: user.name.clone(), role: user.role, expires: Some(expires), token };
+    let who = Identity { name: user.name.clone(), role: user.role, expires: Some(expires), session: None };
+    let capabilities = words(&Viewer::new(&api, who).await?);
+    let me = |token| Me { name: user.name.clone(), role: user.role, expires: Some(expires), capabilities, token };
     Ok(match login.hold {
         SessionHold::Cookie => {
             let cookie = cookie(&secret, api.session.as_secs(), api.behind_tls);
@@ -82,8 +85,15 @@ pub async fn end(State(api): State<Arc<Api>>, Extension(who): Extension<Identity
 
 /// Who is logged in.
 #[utoipa::path(get, path = "/api/v1/me", tag = "session", responses((status = 200, body = Me), (status = 401, body = Problem)))]
-pub async fn me(Extension(who): Extension<Identity>) -> Answer<Me> {
-    Answer(Me { name: who.name, role: who.role, expires: who.expires, token: None })
+pub async fn me(viewer: Viewer) -> Answer<Me> {
+    let capabilities = words(&viewer);
+    let who = viewer.who;
+    Answer(Me { name: who.name, role: who.role, expires: who.expires, capabilities, token: None })
+}
+
+/// What somebody may do, somewhere, as words.
+fn words(viewer: &Viewer) -> Vec<String> {
+    viewer.capabilities().iter().map(ToString::to_string).collect()
 }
 
 fn cookie(value: &str, age_s: u64, behind_tls: bool) -> String {

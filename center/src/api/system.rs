@@ -18,8 +18,9 @@ use super::{
     problem::{Failure, Outcome},
     stream::HEARTBEAT_S,
     types::{Health, Hello, Hotline, MapSettings, Picture, Problem, Reset, Settings},
+    viewer::Viewer,
 };
-use crate::{auth::guard::COOKIE, metrics::Gauges};
+use crate::{auth::guard::COOKIE, metrics::Gauges, rights::Capability};
 
 const BASEMAP: &str = "/api/v1/map/basemap.pmtiles";
 
@@ -42,10 +43,12 @@ pub async fn healthz(State(api): State<Arc<Api>>) -> Response {
     (code, Answer(health)).into_response()
 }
 
-/// What the centre counts, as text for Prometheus.
+/// What the centre counts, as text for Prometheus. Needs `camera.admin` everywhere.
 #[utoipa::path(get, path = "/metrics", tag = "system",
-    responses((status = 200, content_type = "text/plain", body = String), (status = 401, body = Problem)))]
-pub async fn metrics(State(api): State<Arc<Api>>) -> Outcome<Response> {
+    responses((status = 200, content_type = "text/plain", body = String), (status = 401, body = Problem),
+        (status = 403, body = Problem)))]
+pub async fn metrics(State(api): State<Arc<Api>>, viewer: Viewer) -> Outcome<Response> {
+    viewer.everywhere(Capability::CameraAdmin)?;
     let gauges = Gauges {
         open_incidents: api.shown.store.open_incidents().await?,
         stream_clients: api.live.listeners(),

@@ -510,6 +510,8 @@ pub struct Me {
     pub name: String,
     /// What the user may do.
     pub role: Role,
+    /// What the user may do in some area at least: `view.map`, `event.ack` and so on.
+    pub capabilities: Vec<String>,
     /// When the session ends; absent for a token that has no end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]

@@ -23,8 +23,8 @@ use crate::api::{
 /// The cookie that holds a session's token.
 pub const COOKIE: &str = "matpho_session";
 
-/// Who scripts with the configured token are, in logs.
-const SCRIPT: &str = "demo-token";
+/// Who scripts with the configured token are, in logs and grants.
+pub const SCRIPT: &str = "demo-token";
 
 /// Lets through who is logged in, and tells the handler who that is.
 pub async fn require(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Outcome<Response> {

@@ -40,6 +40,7 @@ pub(super) fn import(config: &Config, files: &[PathBuf], dry_run: bool) -> Resul
                 } else {
                     tx.put_areas(&after).await?;
                     tx.commit().await.context("nothing was imported")?;
+                    store.settle_places(clock::today()).await?;
                 }
                 Ok((before, after))
             }

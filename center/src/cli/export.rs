@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{Trouble, block_on};
 use crate::{
     config::Config,
+    rights::Filter,
     store::{
         Store,
         views::{EventFilter, IncidentFilter},
@@ -36,7 +37,7 @@ pub(super) fn export(config: &Config, what: What, from: Option<WallTime>, to: Op
             What::Events => {
                 let mut filter = EventFilter { from, to, ..EventFilter::default() };
                 loop {
-                    let page = store.events(&filter, PAGE).await?;
+                    let page = store.events(&filter, &Filter::everything(), PAGE).await?;
                     let Some(last) = page.last() else { break };
                     filter.before = Some((last.began, last.id.clone()));
                     print_lines(&mut out, &page)?;
@@ -45,7 +46,7 @@ pub(super) fn export(config: &Config, what: What, from: Option<WallTime>, to: Op
             What::Incidents => {
                 let mut filter = IncidentFilter { from, to, ..IncidentFilter::default() };
                 loop {
-                    let page = store.incidents(&filter, PAGE).await?;
+                    let page = store.incidents(&filter, &Filter::everything(), PAGE).await?;
                     let Some(last) = page.last() else { break };
                     filter.before = Some(last.id.clone());
                     print_lines(&mut out, &page)?;

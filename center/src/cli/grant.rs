@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{ConfigFile, Trouble, block_on, load, print, wrong_use};
 use crate::{
     area::AreaId,
+    auth::guard::SCRIPT,
     clock,
     config::Config,
     rights::{
@@ -139,10 +140,11 @@ fn add(arguments: Add) -> Result<(), Trouble> {
         passed_on_from: None,
         revoked: None,
     };
-    let complaint = block_on(async {
+    let (complaint, first) = block_on(async {
         let store = Store::open(&config.state, &config.store).await?;
+        let first = store.ledger().await?.iter().next().is_none();
         let complaint = match &grant.scope {
-            _ if store.user(&user).await?.is_none() => {
+            _ if user != SCRIPT && store.user(&user).await?.is_none() => {
                 Some(format!("there is no user {user}; `matpho-center user add {user}` makes one"))
             }
             Scope::Area(area) if store.areas().await?.at(area, clock::today()).is_none() => {
@@ -156,14 +158,17 @@ fn add(arguments: Add) -> Result<(), Trouble> {
             tx.commit().await.context("nothing was granted")?;
         }
         store.close().await;
-        Ok(complaint)
+        Ok((complaint, first))
     })?;
     match complaint {
         Some(complaint) => Err(wrong_use(complaint)),
         None => {
-            eprintln!(
-                "matpho-center: the grant is kept, and `grant check` answers by it; the console and the API do not ask for grants yet"
-            );
+            if first {
+                eprintln!(
+                    "matpho-center: this is the first grant: from now on each user sees and does what is granted to them and nothing else; \
+                     administrators whom no grant names keep everything"
+                );
+            }
             print(&grant.id.0)
         }
     }

@@ -1,10 +1,10 @@
-//! The one place that says yes or no, with its reason; and the same answer as a filter that a store can apply to many rows.
+//! The one place that says yes or no about an area, with its reason. [`super::filter`] gives the same answer about many things at once.
 //!
 //! What lies in several areas (a ward, and a precinct of another tree) is seen by whoever may see one of them, unless it is denied in any of them. What lies
 //! in an area that has ended counts as lying in what became of it, and is allowed only where all of its successors are: whoever got half of
 //! an old commune does not see what happened in the other half.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use jiff::{
     Timestamp,
@@ -13,7 +13,7 @@ use jiff::{
 };
 use matpho_scene::{WallTime, event::EventKind};
 
-use super::{Capability, Effect, Grant, GrantId, Kinds, Ledger, Scope, grant::is_held_by};
+use super::{Capability, Effect, Grant, GrantId, Ledger, Scope, grant::is_held_by};
 use crate::area::{AreaId, AreaTree};
 
 /// An instant, and the day that it falls on in the province.
@@ -160,127 +160,11 @@ impl Rights<'_> {
             (Scope::Area(scope), Some(node)) => self.tree.is_within(node, scope, today),
         }
     }
-
-    /// All that somebody may do with a capability, as a filter.
-    pub fn filter(&self, subject: &Subject, capability: Capability, moment: Moment) -> Filter {
-        let mine: Vec<&Grant> = self
-            .ledger
-            .iter()
-            .filter(|grant| grant.capabilities.has(capability) && is_held_by(grant, &subject.user, &subject.agencies))
-            .filter(|grant| self.ledger.is_in_force(grant, moment.at))
-            .collect();
-        let sum = |effect: Effect, node: Option<&AreaId>| {
-            let reaching = |grant: &&&Grant| grant.effect == effect && self.reaches(grant, node, moment.today);
-            mine.iter().filter(reaching).fold(Rule::default(), |rule, grant| Rule {
-                kinds: rule.kinds.or(grant.kinds),
-                other: rule.other || effect == Effect::Allow || grant.kinds.is_all(),
-            })
-        };
-        let mut filter =
-            Filter { nowhere: sum(Effect::Allow, None), nowhere_denied: sum(Effect::Deny, None), ..Filter::default() };
-        for id in self.tree.ids() {
-            let present: Vec<_> = self.tree.remap(id, moment.today).into_keys().collect();
-            if present.is_empty() {
-                continue;
-            }
-            let of = |effect| present.iter().map(move |node| (effect, *node)).map(|(effect, node)| sum(effect, Some(node)));
-            let allow = of(Effect::Allow).reduce(Rule::and).unwrap_or_default();
-            let deny = of(Effect::Deny).reduce(Rule::or).unwrap_or_default();
-            if allow != Rule::default() || deny != Rule::default() {
-                filter.areas.insert(id.clone(), (allow, deny));
-            }
-        }
-        filter
-    }
 }
 
 fn is_about(grant: &Grant, kind: Option<EventKind>) -> bool {
     match kind {
         Some(kind) => grant.kinds.has(kind),
         None => grant.effect == Effect::Allow || grant.kinds.is_all(),
-    }
-}
-
-/// What grants of one effect say about one area.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rule {
-    /// About events of these kinds.
-    pub kinds: Kinds,
-    /// About what is no event: a camera, a figure.
-    pub other: bool,
-}
-
-impl Default for Rule {
-    fn default() -> Self {
-        Self { kinds: Kinds::NONE, other: false }
-    }
-}
-
-impl Rule {
-    fn and(self, other: Self) -> Self {
-        Self { kinds: self.kinds.and(other.kinds), other: self.other && other.other }
-    }
-
-    fn or(self, other: Self) -> Self {
-        Self { kinds: self.kinds.or(other.kinds), other: self.other || other.other }
-    }
-
-    /// Whether it says something about a kind, or about what is no event.
-    pub fn is_about(self, kind: Option<EventKind>) -> bool {
-        kind.map_or(self.other, |kind| self.kinds.has(kind))
-    }
-}
-
-/// A person's grants of one capability at one moment, spread out over the areas: what a query needs in order to leave out what the person may not see.
-///
-/// A row passes if it lies in an area whose allow is about its kind and in none whose deny is.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Filter {
-    /// For each area that grants say something about, today's and former ones: what is allowed and what is denied.
-    areas: BTreeMap<AreaId, (Rule, Rule)>,
-    /// What is allowed for things that lie in no area.
-    nowhere: Rule,
-    /// What is denied wherever a thing lies.
-    nowhere_denied: Rule,
-}
-
-impl Filter {
-    /// Whether a thing passes.
-    pub fn passes(&self, areas: &[AreaId], kind: Option<EventKind>) -> bool {
-        if self.nowhere_denied.is_about(kind) {
-            return false;
-        }
-        // What lies in no area, or in one of which nothing is known, is for those who may see everything.
-        let known: Vec<_> = areas.iter().filter_map(|area| self.areas.get(area)).collect();
-        let denied = known.iter().any(|(_, deny)| deny.is_about(kind));
-        let allowed = known.iter().any(|(allow, _)| allow.is_about(kind)) || self.nowhere.is_about(kind);
-        allowed && !denied
-    }
-
-    /// Whether nothing passes: the query need not be made.
-    pub fn is_empty(&self) -> bool {
-        let none = |allow: &Rule| *allow == Rule::default();
-        none(&self.nowhere) && self.areas.values().all(|(allow, _)| none(allow))
-    }
-
-    /// Whether everything passes: the query needs no condition.
-    pub fn is_everything(&self) -> bool {
-        let everything = Rule { kinds: Kinds::ALL, other: true };
-        let none = |deny: &Rule| *deny == Rule::default();
-        self.nowhere == everything && none(&self.nowhere_denied) && self.areas.values().all(|(_, deny)| none(deny))
-    }
-
-    /// The areas in which a kind (or what is no event) is allowed, and those in which it is denied: the two lists of a query. What is allowed
-    /// [everywhere](Self::allows_everywhere) needs the second alone.
-    pub fn areas(&self, kind: Option<EventKind>) -> (Vec<&AreaId>, Vec<&AreaId>) {
-        let listed = |of: fn(&(Rule, Rule)) -> Rule| {
-            self.areas.iter().filter(|(_, rules)| of(rules).is_about(kind)).map(|(id, _)| id).collect()
-        };
-        (listed(|(allow, _)| *allow), listed(|(_, deny)| *deny))
-    }
-
-    /// Whether a kind is allowed wherever it is not denied, in no area too.
-    pub fn allows_everywhere(&self, kind: Option<EventKind>) -> bool {
-        self.nowhere.is_about(kind) && !self.nowhere_denied.is_about(kind)
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use super::{Store, StoreError, Tx, execute, fetch_all, from_json, json, to};
+use super::{Store, StoreError, Tx, db, execute, fetch_all, from_json, json, places::Edition, to};
 use crate::area::{Area, AreaId, AreaTree, MultiPolygon, Position, Successor, Validity};
 
 #[derive(sqlx::FromRow)]
@@ -45,26 +45,31 @@ impl AreaRow {
 impl Store {
     /// All areas.
     pub async fn areas(&self) -> Result<AreaTree, StoreError> {
-        let rows: Vec<AreaRow> = fetch_all!(
-            self.db(),
-            sqlx::query_as("SELECT id, valid_from, valid_to, kind, name, parent, border FROM areas ORDER BY id, valid_from")
-        )
-        .map_err(to("list areas"))?;
-        let successors: Vec<(String, String, f64)> = fetch_all!(
-            self.db(),
-            sqlx::query_as("SELECT predecessor, successor, share FROM area_successors ORDER BY predecessor, successor")
-        )
-        .map_err(to("list areas' successors"))?;
-        let successor = |(old, new, share): (String, String, f64)| {
-            Ok(Successor { old: old.parse::<AreaId>().map_err(unsound)?, new: new.parse::<AreaId>().map_err(unsound)?, share })
-        };
-        let areas = rows.into_iter().map(AreaRow::into_area).collect::<Result<_, _>>()?;
-        let successors = successors.into_iter().map(successor).collect::<Result<_, StoreError>>()?;
-        AreaTree::build(areas, successors).map_err(|faults| {
-            let said: Vec<_> = faults.into_iter().map(|fault| fault.what).collect();
-            unsound(said.join("; "))
-        })
+        read(&mut self.snapshot().await?).await
     }
+}
+
+/// All areas, as a transaction sees them.
+pub(super) async fn read(tx: &mut db::Open) -> Result<AreaTree, StoreError> {
+    let rows: Vec<AreaRow> = fetch_all!(
+        tx.db(),
+        sqlx::query_as("SELECT id, valid_from, valid_to, kind, name, parent, border FROM areas ORDER BY id, valid_from")
+    )
+    .map_err(to("list areas"))?;
+    let successors: Vec<(String, String, f64)> = fetch_all!(
+        tx.db(),
+        sqlx::query_as("SELECT predecessor, successor, share FROM area_successors ORDER BY predecessor, successor")
+    )
+    .map_err(to("list areas' successors"))?;
+    let successor = |(old, new, share): (String, String, f64)| {
+        Ok(Successor { old: old.parse::<AreaId>().map_err(unsound)?, new: new.parse::<AreaId>().map_err(unsound)?, share })
+    };
+    let areas = rows.into_iter().map(AreaRow::into_area).collect::<Result<_, _>>()?;
+    let successors = successors.into_iter().map(successor).collect::<Result<_, StoreError>>()?;
+    AreaTree::build(areas, successors).map_err(|faults| {
+        let said: Vec<_> = faults.into_iter().map(|fault| fault.what).collect();
+        unsound(said.join("; "))
+    })
 }
 
 impl Tx {
@@ -100,6 +105,6 @@ impl Tx {
             )
             .map_err(to(doing))?;
         }
-        Ok(())
+        self.renew(Edition::Areas).await
     }
 }

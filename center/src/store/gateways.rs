@@ -79,6 +79,7 @@ impl Tx {
             return Ok(false);
         }
         let known: Option<CameraStatus> = known.map(|(_, text)| from_json("camera status", &text)).transpose()?;
+        let moved = known.as_ref().is_none_or(|known| known.position != status.position);
         let news = known.is_none_or(|known| {
             CameraStatus { frame_age_s: None, analysed_fps: None, ..known }
                 != CameraStatus { frame_age_s: None, analysed_fps: None, ..status.clone() }
@@ -103,6 +104,10 @@ impl Tx {
         .map_err(to("store a camera's status"))?;
         if news {
             self.changed(Change::Camera(edge.into(), camera.into()));
+        }
+        if moved {
+            self.place_camera(edge, camera, status.position, crate::rights::Moment::new(arrived, crate::clock::offset()).today)
+                .await?;
         }
         Ok(news)
     }

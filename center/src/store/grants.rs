@@ -2,7 +2,7 @@
 
 use matpho_scene::WallTime;
 
-use super::{Store, StoreError, Tx, execute, fetch_all, from_word, time, to, word};
+use super::{Store, StoreError, Tx, execute, fetch_all, from_word, places::Edition, time, to, word};
 use crate::{
     area::AreaId,
     rights::{Capabilities, Effect, Grant, GrantId, Kinds, Ledger, Principal, Scope, Window},
@@ -101,7 +101,7 @@ impl Tx {
             .bind(grant.revoked.map(WallTime::as_unix_millis))
         )
         .map_err(to("store a grant"))?;
-        Ok(())
+        self.renew(Edition::Rights).await
     }
 
     /// Takes a grant back. Whether it was there and had not been taken back.
@@ -113,6 +113,7 @@ impl Tx {
                 .bind(at.as_unix_millis())
         )
         .map_err(to("take a grant back"))?;
+        self.renew(Edition::Rights).await?;
         Ok(rows > 0)
     }
 }

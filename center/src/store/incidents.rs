@@ -110,6 +110,7 @@ impl Tx {
                 .bind(camera)
         )
         .map_err(to("put a camera to its incident"))?;
+        self.place_event_of(&incident, (edge, camera), sighting.kind).await?;
         self.log(&incident, arrived, SELF, action, Some(event), None).await?;
         self.refresh_incident(&incident, arrived).await?;
         self.cameras_changed(&incident).await
@@ -246,8 +247,9 @@ impl Tx {
         Ok(())
     }
 
-    /// Cameras count their open incidents.
+    /// Cameras count their open incidents, and lists find them by whether they are open.
     async fn cameras_changed(&mut self, incident: &str) -> Result<(), StoreError> {
+        self.refile_incident(incident).await?;
         let cameras: Vec<(String, String)> =
             fetch_all!(self.db(), sqlx::query_as("SELECT edge, camera FROM incident_cameras WHERE incident = $1").bind(incident))
                 .map_err(to("list an incident's cameras"))?;

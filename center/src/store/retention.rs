@@ -167,6 +167,7 @@ impl Tx {
             format!("events WHERE id {EVENTS}"),
             "incident_log WHERE incident = $1".into(),
             "incident_cameras WHERE incident = $1".into(),
+            "incident_areas WHERE incident = $1".into(),
             "incident_events WHERE incident = $1".into(),
             "incidents WHERE id = $1".into(),
         ] {

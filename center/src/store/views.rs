@@ -1,37 +1,28 @@
 //! What the API shows, read from the store in the API's own types.
 
+use std::collections::HashMap;
+
 use matpho_scene::{WallTime, measurement::Judgement};
 use matpho_wire::{CameraState, CameraStatus, EdgeState, EdgeStatus, EventData};
 
+pub use super::incident_list::IncidentFilter;
 use super::{
-    Store, StoreError, clips::ClipRow, events, fetch_all, fetch_one, fetch_optional, from_json, from_word, incidents, time, to,
+    Store, StoreError,
+    clips::ClipRow,
+    events, fetch_all, fetch_one, fetch_optional, from_json, from_word, incidents, reach,
+    sql::{Arg, Sql, fetch_built},
+    time, to,
 };
-use crate::api::types::{
-    Act, Camera, CameraRef, CameraStateNow, Clip, ClipState, Closing, Edge, Event, EvidenceLink, Incident, IncidentDetail,
-    LogEntry, Measurement, Place,
+use crate::{
+    api::types::{
+        Act, Camera, CameraRef, CameraStateNow, Clip, ClipState, Closing, Edge, Event, EvidenceLink, Incident, IncidentDetail,
+        LogEntry, Measurement, Place,
+    },
+    rights::Filter,
 };
 
 /// Pictures that an incident carries itself.
-const EVIDENCE_MAX: i64 = 8;
-
-/// Which incidents are wanted.
-#[derive(Debug, Clone, Default)]
-pub struct IncidentFilter {
-    /// Closed ones (`Some(true)`), others, or both.
-    pub closed: Option<bool>,
-    /// With an event of this kind, or of a kind that begins so (`fire`).
-    pub kind: Option<String>,
-    /// Seen by this camera.
-    pub camera: Option<String>,
-    /// At this gateway.
-    pub edge: Option<String>,
-    /// Began at or after.
-    pub from: Option<WallTime>,
-    /// Began before.
-    pub to: Option<WallTime>,
-    /// Older than this id.
-    pub before: Option<String>,
-}
+const EVIDENCE_MAX: usize = 8;
 
 /// Which events are wanted.
 #[derive(Debug, Clone, Default)]
@@ -68,7 +59,7 @@ pub struct MeasurementFilter {
 }
 
 #[derive(sqlx::FromRow)]
-struct IncidentRow {
+pub(super) struct IncidentRow {
     id: String,
     family: String,
     kind: String,
@@ -92,6 +83,7 @@ struct IncidentRow {
 
 #[derive(sqlx::FromRow)]
 struct SeenRow {
+    incident: String,
     edge: String,
     camera: String,
     kind: String,
@@ -102,6 +94,7 @@ struct SeenRow {
 
 #[derive(sqlx::FromRow)]
 struct LinkRow {
+    incident: String,
     event: String,
     seen_at: i64,
     width: i64,
@@ -147,7 +140,7 @@ struct CameraRow {
     open_incidents: i64,
 }
 
-/// Everything about events; `$where` says which.
+/// Everything about events.
 macro_rules! select_events {
     ($where:literal) => {
         concat!(
@@ -182,10 +175,6 @@ macro_rules! select_cameras {
 
 fn position(longitude: Option<f64>, latitude: Option<f64>) -> Option<[f64; 2]> {
     Some([longitude?, latitude?])
-}
-
-fn millis(instant: Option<WallTime>) -> Option<i64> {
-    instant.map(WallTime::as_unix_millis)
 }
 
 fn number<T: TryFrom<i64> + Default>(stored: i64) -> T {
@@ -223,7 +212,10 @@ impl EventRow {
             (Some(seen_at), Some(width), Some(height), Some(sha256), Some(redacted))
                 if self.evidence_path.is_some_and(|path| !path.is_empty()) =>
             {
-                Some(LinkRow { event: self.id.clone(), seen_at, width, height, sha256, redacted }.into_link())
+                Some(
+                    LinkRow { incident: self.incident.clone(), event: self.id.clone(), seen_at, width, height, sha256, redacted }
+                        .into_link(),
+                )
             }
             _ => None,
         };
@@ -313,19 +305,8 @@ impl CameraRow {
     }
 }
 
-impl Store {
-    async fn complete(&self, row: IncidentRow) -> Result<Incident, StoreError> {
-        let seen: Vec<SeenRow> = fetch_all!(
-            self.db(),
-            sqlx::query_as(
-                "SELECT e.edge, e.camera, e.kind, c.name, c.longitude, c.latitude
-             FROM incident_events ie JOIN events e ON e.id = ie.event
-             LEFT JOIN cameras c ON c.edge = e.edge AND c.camera = e.camera
-             WHERE ie.incident = $1 ORDER BY e.placed_at, e.id",
-            )
-            .bind(&row.id)
-        )
-        .map_err(to("read an incident's cameras"))?;
+impl IncidentRow {
+    fn into_incident(self, seen: Vec<SeenRow>, links: Vec<LinkRow>) -> Result<Incident, StoreError> {
         let mut cameras: Vec<CameraRef> = Vec::new();
         let mut kinds = Vec::new();
         for seen in seen {
@@ -342,50 +323,79 @@ impl Store {
                 });
             }
         }
-        let evidence: Vec<LinkRow> = fetch_all!(
-            self.db(),
-            sqlx::query_as(
-                "SELECT v.event, v.seen_at, v.width, v.height, v.sha256, v.redacted
-             FROM incident_events ie JOIN events e ON e.id = ie.event JOIN evidence v ON v.event = e.id AND v.edge = e.edge
-             WHERE ie.incident = $1 AND v.path <> '' ORDER BY e.placed_at, e.id LIMIT $2",
-            )
-            .bind(&row.id)
-            .bind(EVIDENCE_MAX)
-        )
-        .map_err(to("read an incident's pictures"))?;
-        let kind = events::kind(row.kind)?;
+        let kind = events::kind(self.kind)?;
         let place = Place {
             name: cameras.first().map(|camera| camera.name.clone()).unwrap_or_default(),
             position: cameras.iter().find_map(|camera| camera.position),
         };
-        let closed = match (row.closed_by, row.closed_at, row.close_reason) {
+        let closed = match (self.closed_by, self.closed_at, self.close_reason) {
             (Some(by), Some(at), Some(reason)) => {
-                Some(Closing { by, at: time(at), reason: from_word("close reason", reason)?, note: row.close_note })
+                Some(Closing { by, at: time(at), reason: from_word("close reason", reason)?, note: self.close_note })
             }
             _ => None,
         };
         Ok(Incident {
-            id: row.id,
+            id: self.id,
             kind,
             kinds,
-            family: from_word("family", row.family)?,
+            family: from_word("family", self.family)?,
             title: incidents::title(kind, &place.name),
-            state: from_word("incident state", row.state)?,
-            ongoing: row.ongoing,
-            severity: from_word("severity", row.severity)?,
+            state: from_word("incident state", self.state)?,
+            ongoing: self.ongoing,
+            severity: from_word("severity", self.severity)?,
             cameras,
             place,
-            began: time(row.began_at),
-            ended: row.ended_at.map(time),
-            opened: time(row.opened_at),
-            updated: time(row.updated_at),
-            late: row.late,
-            clock_suspect: row.clock_suspect,
-            acknowledged: row.acknowledged_by.zip(row.acknowledged_at).map(|(by, at)| Act { by, at: time(at) }),
+            began: time(self.began_at),
+            ended: self.ended_at.map(time),
+            opened: time(self.opened_at),
+            updated: time(self.updated_at),
+            late: self.late,
+            clock_suspect: self.clock_suspect,
+            acknowledged: self.acknowledged_by.zip(self.acknowledged_at).map(|(by, at)| Act { by, at: time(at) }),
             closed,
-            event_count: number(row.event_count),
-            evidence: evidence.into_iter().map(LinkRow::into_link).collect(),
+            event_count: number(self.event_count),
+            evidence: links.into_iter().map(LinkRow::into_link).collect(),
         })
+    }
+}
+
+impl Store {
+    /// Rows of incidents with their cameras, kinds and pictures, in the order of the rows.
+    pub(super) async fn complete(&self, rows: Vec<IncidentRow>) -> Result<Vec<Incident>, StoreError> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids = || rows.iter().map(|row| &row.id);
+        let mut sql = Sql::new(
+            "SELECT ie.incident, e.edge, e.camera, e.kind, c.name, c.longitude, c.latitude
+             FROM incident_events ie JOIN events e ON e.id = ie.event
+             LEFT JOIN cameras c ON c.edge = e.edge AND c.camera = e.camera WHERE ie.incident IN ",
+        );
+        sql.list(ids()).push(" ORDER BY e.placed_at, e.id");
+        let seen: Vec<SeenRow> = fetch_built!(self.db(), sql).map_err(to("read incidents' cameras"))?;
+        let mut sql = Sql::new(
+            "SELECT ie.incident, v.event, v.seen_at, v.width, v.height, v.sha256, v.redacted
+             FROM incident_events ie JOIN events e ON e.id = ie.event JOIN evidence v ON v.event = e.id AND v.edge = e.edge
+             WHERE v.path <> '' AND ie.incident IN ",
+        );
+        sql.list(ids()).push(" ORDER BY e.placed_at, e.id");
+        let links: Vec<LinkRow> = fetch_built!(self.db(), sql).map_err(to("read incidents' pictures"))?;
+        let mut seen_of: HashMap<String, Vec<SeenRow>> = HashMap::new();
+        for row in seen {
+            seen_of.entry(row.incident.clone()).or_default().push(row);
+        }
+        let mut links_of: HashMap<String, Vec<LinkRow>> = HashMap::new();
+        for row in links {
+            let links = links_of.entry(row.incident.clone()).or_default();
+            if links.len() < EVIDENCE_MAX {
+                links.push(row);
+            }
+        }
+        let whole = |row: IncidentRow| {
+            let (seen, links) = (seen_of.remove(&row.id).unwrap_or_default(), links_of.remove(&row.id).unwrap_or_default());
+            row.into_incident(seen, links)
+        };
+        rows.into_iter().map(whole).collect()
     }
 
     /// An incident.
@@ -393,10 +403,7 @@ impl Store {
         let row: Option<IncidentRow> =
             fetch_optional!(self.db(), sqlx::query_as("SELECT * FROM incidents WHERE id = $1").bind(id))
                 .map_err(to("read an incident"))?;
-        match row {
-            Some(row) => self.complete(row).await.map(Some),
-            None => Ok(None),
-        }
+        Ok(self.complete(row.into_iter().collect()).await?.pop())
     }
 
     /// An incident with its events and its log.
@@ -420,40 +427,6 @@ impl Store {
         }))
     }
 
-    /// Incidents, the one that began last first.
-    pub async fn incidents(&self, filter: &IncidentFilter, limit: u32) -> Result<Vec<Incident>, StoreError> {
-        let rows: Vec<IncidentRow> = fetch_all!(
-            self.db(),
-            sqlx::query_as(
-                "SELECT * FROM incidents i
-             WHERE ($1 IS NULL OR (i.state = 'closed') = $1)
-               AND ($2 IS NULL OR EXISTS (
-                    SELECT 1 FROM incident_events ie JOIN events e ON e.id = ie.event
-                    WHERE ie.incident = i.id AND (e.kind = $2 OR e.kind LIKE $2 || '.%')))
-               AND (($3 IS NULL AND $4 IS NULL) OR EXISTS (
-                    SELECT 1 FROM incident_cameras ic
-                    WHERE ic.incident = i.id AND ($3 IS NULL OR ic.camera = $3) AND ($4 IS NULL OR ic.edge = $4)))
-               AND ($5 IS NULL OR i.began_at >= $5) AND ($6 IS NULL OR i.began_at < $6)
-               AND ($7 IS NULL OR i.id < $7)
-             ORDER BY i.id DESC LIMIT $8",
-            )
-            .bind(filter.closed)
-            .bind(&filter.kind)
-            .bind(&filter.camera)
-            .bind(&filter.edge)
-            .bind(millis(filter.from))
-            .bind(millis(filter.to))
-            .bind(&filter.before)
-            .bind(i64::from(limit))
-        )
-        .map_err(to("list incidents"))?;
-        let mut incidents = Vec::with_capacity(rows.len());
-        for row in rows {
-            incidents.push(self.complete(row).await?);
-        }
-        Ok(incidents)
-    }
-
     /// How many incidents are not closed.
     pub async fn open_incidents(&self) -> Result<i64, StoreError> {
         fetch_one!(self.db(), sqlx::query_scalar("SELECT COUNT(*) FROM incidents WHERE state <> 'closed'"))
@@ -467,27 +440,20 @@ impl Store {
         row.map(EventRow::into_event).transpose()
     }
 
-    /// Events, the one that began last first.
-    pub async fn events(&self, filter: &EventFilter, limit: u32) -> Result<Vec<Event>, StoreError> {
-        let rows: Vec<EventRow> = fetch_all!(
-            self.db(),
-            sqlx::query_as(select_events!(
-                "WHERE ($1 IS NULL OR e.kind = $1 OR e.kind LIKE $1 || '.%')
-               AND ($2 IS NULL OR e.camera = $2) AND ($3 IS NULL OR e.edge = $3)
-               AND ($4 IS NULL OR e.placed_at >= $4) AND ($5 IS NULL OR e.placed_at < $5)
-               AND ($6 IS NULL OR e.placed_at < $6 OR (e.placed_at = $6 AND e.id < $7))
-             ORDER BY e.placed_at DESC, e.id DESC LIMIT $8"
-            ))
-            .bind(&filter.kind)
-            .bind(&filter.camera)
-            .bind(&filter.edge)
-            .bind(millis(filter.from))
-            .bind(millis(filter.to))
-            .bind(filter.before.as_ref().map(|(at, _)| at.as_unix_millis()))
-            .bind(filter.before.as_ref().map(|(_, id)| id.as_str()))
-            .bind(i64::from(limit))
-        )
-        .map_err(to("list events"))?;
+    /// Events that pass, the one that began last first.
+    pub async fn events(&self, filter: &EventFilter, seen_by: &Filter, limit: u32) -> Result<Vec<Event>, StoreError> {
+        let mut sql = Sql::new(select_events!("WHERE "));
+        reach::camera_passes(&mut sql, "e", true, seen_by);
+        if let Some(kind) = &filter.kind {
+            sql.push(" AND (e.kind = ").arg(kind).push(" OR e.kind LIKE ").arg(format!("{kind}.%")).push(")");
+        }
+        seen_at(&mut sql, [(" AND e.camera = ", &filter.camera), (" AND e.edge = ", &filter.edge)]);
+        between(&mut sql, "e.placed_at", filter.from, filter.to);
+        if let Some((at, id)) = &filter.before {
+            before(&mut sql, ("e.placed_at", at.as_unix_millis()), ("e.id", id));
+        }
+        sql.push(" ORDER BY e.placed_at DESC, e.id DESC LIMIT ").arg(i64::from(limit));
+        let rows: Vec<EventRow> = fetch_built!(self.db(), sql).map_err(to("list events"))?;
         rows.into_iter().map(EventRow::into_event).collect()
     }
 
@@ -512,19 +478,21 @@ impl Store {
         .map_err(to("list messages about events"))
     }
 
-    /// Where the picture of an event lies, from the state folder.
-    pub async fn evidence_path(&self, event: &str) -> Result<Option<String>, StoreError> {
-        fetch_optional!(self.db(), sqlx::query_scalar(
-            "SELECT v.path FROM evidence v JOIN events e ON e.id = v.event AND e.edge = v.edge WHERE v.event = $1 AND v.path <> ''",
+    /// Where the picture of an event lies, from the state folder, and whether people and plates on it were made unrecognisable.
+    pub async fn evidence_path(&self, event: &str) -> Result<Option<(String, bool)>, StoreError> {
+        fetch_optional!(self.db(), sqlx::query_as(
+            "SELECT v.path, v.redacted FROM evidence v JOIN events e ON e.id = v.event AND e.edge = v.edge WHERE v.event = $1 AND v.path <> ''",
         )
         .bind(event))
         .map_err(to("look up a picture"))
     }
 
-    /// All cameras, by gateway and id; without their pictures.
-    pub async fn cameras(&self) -> Result<Vec<Camera>, StoreError> {
-        let rows: Vec<CameraRow> =
-            fetch_all!(self.db(), sqlx::query_as(select_cameras!("ORDER BY c.edge, c.camera"))).map_err(to("list cameras"))?;
+    /// The cameras that pass, by gateway and id; without their pictures.
+    pub async fn cameras(&self, seen_by: &Filter) -> Result<Vec<Camera>, StoreError> {
+        let mut sql = Sql::new(select_cameras!("WHERE "));
+        reach::camera_passes(&mut sql, "c", false, seen_by);
+        sql.push(" ORDER BY c.edge, c.camera");
+        let rows: Vec<CameraRow> = fetch_built!(self.db(), sql).map_err(to("list cameras"))?;
         rows.into_iter().map(CameraRow::into_camera).collect()
     }
 
@@ -538,11 +506,18 @@ impl Store {
         row.map(CameraRow::into_camera).transpose()
     }
 
-    /// All gateways, by name.
-    pub async fn edges(&self) -> Result<Vec<Edge>, StoreError> {
-        let rows: Vec<(String, i64, String)> =
-            fetch_all!(self.db(), sqlx::query_as("SELECT edge, said_at, status FROM edges ORDER BY edge"))
-                .map_err(to("list gateways"))?;
+    /// The gateways of cameras that pass, by name; all of them for who may see everything.
+    pub async fn edges(&self, seen_by: &Filter) -> Result<Vec<Edge>, StoreError> {
+        let mut sql = Sql::new("SELECT g.edge, g.said_at, g.status FROM edges g WHERE ");
+        if seen_by.is_everything() {
+            sql.push("1 = 1");
+        } else {
+            sql.push("g.edge IN (SELECT c.edge FROM cameras c WHERE ");
+            reach::camera_passes(&mut sql, "c", false, seen_by);
+            sql.push(")");
+        }
+        sql.push(" ORDER BY g.edge");
+        let rows: Vec<(String, i64, String)> = fetch_built!(self.db(), sql).map_err(to("list gateways"))?;
         rows.into_iter().map(edge_view).collect()
     }
 
@@ -554,34 +529,55 @@ impl Store {
         row.map(edge_view).transpose()
     }
 
-    /// Measurements, the one that began last first, each with its row's number.
-    pub async fn measurements(&self, filter: &MeasurementFilter, limit: u32) -> Result<Vec<(i64, Measurement)>, StoreError> {
+    /// Measurements that pass, the one that began last first, each with its row's number.
+    pub async fn measurements(
+        &self,
+        filter: &MeasurementFilter,
+        seen_by: &Filter,
+        limit: u32,
+    ) -> Result<Vec<(i64, Measurement)>, StoreError> {
         type Row = (i64, String, String, String, i64, i64, String);
-        let rows: Vec<Row> = fetch_all!(
-            self.db(),
-            sqlx::query_as(
-                "SELECT line, edge, camera, zone, from_at, to_at, figures FROM measurements
-             WHERE ($1 IS NULL OR camera = $1) AND ($2 IS NULL OR edge = $2) AND ($3 IS NULL OR zone = $3)
-               AND ($4 IS NULL OR from_at >= $4) AND ($5 IS NULL OR from_at < $5)
-               AND ($6 IS NULL OR from_at < $6 OR (from_at = $6 AND line < $7))
-             ORDER BY from_at DESC, line DESC LIMIT $8",
-            )
-            .bind(&filter.camera)
-            .bind(&filter.edge)
-            .bind(&filter.zone)
-            .bind(millis(filter.from))
-            .bind(millis(filter.to))
-            .bind(filter.before.map(|(from, _)| from))
-            .bind(filter.before.map(|(_, row)| row))
-            .bind(i64::from(limit))
-        )
-        .map_err(to("list measurements"))?;
+        let mut sql =
+            Sql::new("SELECT m.line, m.edge, m.camera, m.zone, m.from_at, m.to_at, m.figures FROM measurements m WHERE ");
+        reach::camera_passes(&mut sql, "m", false, seen_by);
+        let wanted = [(" AND m.camera = ", &filter.camera), (" AND m.edge = ", &filter.edge), (" AND m.zone = ", &filter.zone)];
+        seen_at(&mut sql, wanted);
+        between(&mut sql, "m.from_at", filter.from, filter.to);
+        if let Some((at, line)) = filter.before {
+            before(&mut sql, ("m.from_at", at), ("m.line", line));
+        }
+        sql.push(" ORDER BY m.from_at DESC, m.line DESC LIMIT ").arg(i64::from(limit));
+        let rows: Vec<Row> = fetch_built!(self.db(), sql).map_err(to("list measurements"))?;
         let view = |(row, edge, camera, zone, from, to, figures): Row| {
             let figures = from_json("measurement", &figures)?;
             Ok((row, Measurement { edge, camera, zone, from: time(from), to: time(to), figures }))
         };
         rows.into_iter().map(view).collect()
     }
+}
+
+/// Adds what is asked for, where it is.
+fn seen_at<const N: usize>(sql: &mut Sql, wanted: [(&str, &Option<String>); N]) {
+    for (condition, value) in wanted {
+        if let Some(value) = value {
+            sql.push(condition).arg(value);
+        }
+    }
+}
+
+/// Adds a period: from an instant on, before another.
+fn between(sql: &mut Sql, column: &str, from: Option<WallTime>, to: Option<WallTime>) {
+    for (compare, instant) in [(" >= ", from), (" < ", to)] {
+        if let Some(instant) = instant {
+            sql.push(" AND ").push(column).push(compare).arg(instant.as_unix_millis());
+        }
+    }
+}
+
+/// Adds that a row comes after a page's last one.
+fn before(sql: &mut Sql, (column, at): (&str, i64), (key, last): (&str, impl Into<Arg>)) {
+    sql.push(&format!(" AND ({column} < ")).arg(at).push(&format!(" OR ({column} = ")).arg(at);
+    sql.push(&format!(" AND {key} < ")).arg(last).push("))");
 }
 
 fn edge_view((edge, said_at, status): (String, i64, String)) -> Result<Edge, StoreError> {

@@ -494,9 +494,13 @@ pub struct News {
 
 impl Listener {
     pub fn connect(center: &Center, last_event_id: Option<i64>) -> Self {
+        Self::connect_as(center, TOKEN, last_event_id)
+    }
+
+    pub fn connect_as(center: &Center, token: &str, last_event_id: Option<i64>) -> Self {
         let agent: ureq::Agent = ureq::Agent::config_builder().timeout_recv_body(Some(PATIENCE)).build().into();
         let mut request =
-            agent.get(format!("{}/api/v1/stream", center.url().unwrap())).header("authorization", format!("Bearer {TOKEN}"));
+            agent.get(format!("{}/api/v1/stream", center.url().unwrap())).header("authorization", format!("Bearer {token}"));
         if let Some(id) = last_event_id {
             request = request.header("last-event-id", id.to_string());
         }

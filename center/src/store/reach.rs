@@ -1,0 +1,53 @@
+//! Rights in SQL: what a [`Filter`] lets pass, as conditions that use the indexes of `camera_areas` and `incident_areas`.
+
+use super::sql::Sql;
+use crate::rights::{Filter, filter::Part};
+
+/// Adds that rows of `incident_areas` (as `alias`) are what a part is about.
+pub(super) fn is_part(sql: &mut Sql, alias: &str, part: &Part) {
+    sql.push(alias).push(".area = ").arg(&part.area);
+    about_kind(sql, &format!("{alias}.kind"), part);
+}
+
+/// Adds nothing where a part is of all kinds, those of today's that it is about otherwise.
+pub(super) fn about_kind(sql: &mut Sql, column: &str, part: &Part) {
+    if part.kinds.is_all() {
+        return;
+    }
+    let kinds: Vec<_> = part.kinds.iter().map(|kind| kind.as_str()).collect();
+    if kinds.is_empty() {
+        sql.push(" AND 1 = 0");
+    } else {
+        sql.push(" AND ").push(column).push(" IN ").list(kinds);
+    }
+}
+
+/// Adds that an incident (`column` is its id) is denied in none of its places.
+pub(super) fn incident_is_not_denied(sql: &mut Sql, column: &str, reach: &Filter) {
+    if !reach.deny.is_empty() {
+        sql.push(" AND NOT EXISTS (SELECT 1 FROM incident_areas d WHERE d.incident = ").push(column).push(" AND ");
+        sql.any(&reach.deny, |sql, part| is_part(sql, "d", part));
+        sql.push(")");
+    }
+}
+
+/// Adds that what a camera saw passes: rows of `alias` have `edge` and `camera`, and are events of a `kind` or no events.
+pub(super) fn camera_passes(sql: &mut Sql, alias: &str, is_event: bool, reach: &Filter) {
+    if reach.is_everything() {
+        sql.push("1 = 1");
+        return;
+    }
+    let kind = format!("{alias}.kind");
+    let about = |sql: &mut Sql, part: &Part| {
+        sql.push("a.area = ").arg(&part.area);
+        if is_event {
+            about_kind(sql, &kind, part);
+        }
+    };
+    let of_camera = format!("(SELECT 1 FROM camera_areas a WHERE a.edge = {alias}.edge AND a.camera = {alias}.camera AND ");
+    sql.push("EXISTS ").push(&of_camera).any(reach.allow.iter().filter(|part| is_event || part.other), about).push(")");
+    let deny: Vec<_> = reach.deny.iter().filter(|part| is_event || part.other).collect();
+    if !deny.is_empty() {
+        sql.push(" AND NOT EXISTS ").push(&of_camera).any(deny, about).push(")");
+    }
+}
