@@ -3,6 +3,9 @@
 
 mod common;
 
+#[path = "../../tests/support/authority.rs"]
+mod authority;
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -11,30 +14,43 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use authority::Authority;
 use common::{Center, Gateway, Listener, Message, signal, stores::Cluster, wait_for};
 
 /// Events that a centre has taken.
 const EVENTS: &str = "matpho_center_messages_total{kind=\"event\"}";
 
-/// A mosquitto that is nobody's own.
+/// A mosquitto that is nobody's own: gateways of these tests come in the clear, centres encrypted.
 struct Broker {
     _folder: tempfile::TempDir,
     process: Child,
     port: u16,
+    tls_port: u16,
+    authority: Authority,
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 impl Broker {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let (port, tls_port) = (free_port(), free_port());
+        let authority = Authority::new(folder.path());
         let conf = folder.path().join("mosquitto.conf");
-        let text = format!(
-            "listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages 256\nset_tcp_nodelay true\n"
+        let mut text = format!(
+            "allow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages 256\nset_tcp_nodelay true\nlistener {port} 127.0.0.1\n{}",
+            authority.listener(tls_port)
         );
+        if rustix::process::geteuid().is_root() {
+            // As another user it could not read the key.
+            text.push_str("user root\n");
+        }
         fs::write(&conf, text).unwrap();
         let program = if Path::new("/usr/sbin/mosquitto").exists() { "/usr/sbin/mosquitto" } else { "mosquitto" };
         let process = Command::new(program).arg("-c").arg(&conf).stderr(Stdio::null()).spawn().unwrap();
-        let broker = Self { _folder: folder, process, port };
+        let broker = Self { _folder: folder, process, port, tls_port, authority };
         wait_for("the broker", || Gateway::connect_to(broker.address(), "nobody", "at-all").map(drop));
         broker
     }
@@ -63,9 +79,10 @@ impl Province {
         let (broker, files, store) = (Broker::start(), tempfile::tempdir().unwrap(), Cluster::shared().new_database());
         let config = format!(
             "[http]\nlisten = \"127.0.0.1:0\"\n[state]\nfolder = \"state\"\nfiles_folder = \"{}\"\n{store}[broker]\nmode = \"external\"\n\
-             url = \"mqtt://127.0.0.1:{}\"\nshared_group = \"matpho-center\"\ntakeover_s = 5\n",
+             url = \"mqtts://127.0.0.1:{}\"\nca_file = \"{}\"\nshared_group = \"matpho-center\"\ntakeover_s = 5\n",
             files.path().display(),
-            broker.port
+            broker.tls_port,
+            broker.authority.ca.display()
         );
         let centers = (0..count).map(|_| Center::with(tempfile::tempdir().unwrap(), &config)).collect();
         Self { broker, _files: files, centers }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use matpho_edge::{
-    config::{Broker, now},
+    config::{Authorities, Broker, now},
     mqtt::{Boot, Link},
     outbox::{Class, OpenEvent, Outbox, Parcel, Put},
     publisher::Said,
@@ -25,19 +25,24 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 /// A mosquitto of our own; killed with us.
-struct Mosquitto {
+pub struct Mosquitto {
     child: Child,
-    port: u16,
+    pub port: u16,
 }
 
 impl Mosquitto {
     fn start(folder: &Path, port: u16) -> Self {
+        Self::start_with(folder, port, "")
+    }
+
+    /// With more lines of configuration.
+    pub fn start_with(folder: &Path, port: u16, extra: &str) -> Self {
         fs::create_dir_all(folder).unwrap();
         let config = folder.join("mosquitto.conf");
         let persistence = format!("{}/", folder.display());
         fs::write(
             &config,
-            format!("listener {port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {persistence}\nmax_queued_messages 0\nuser root\n"),
+            format!("listener {port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {persistence}\nmax_queued_messages 0\nuser root\n{extra}"),
         )
         .unwrap();
         let program = ["/usr/sbin/mosquitto", "/usr/bin/mosquitto"]
@@ -78,7 +83,7 @@ impl Drop for Mosquitto {
     }
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -87,16 +92,25 @@ fn address() -> Address {
 }
 
 /// An edge's link at work on an outbox.
-struct Edge {
-    outbox: Arc<Outbox>,
+pub struct Edge {
+    pub outbox: Arc<Outbox>,
     stop: CancellationToken,
-    task: JoinHandle<()>,
+    pub task: JoinHandle<()>,
     commands: std_mpsc::Receiver<CloudEvent<Command>>,
     _said: mpsc::Receiver<Said>,
     _keep: mpsc::Sender<Said>,
 }
 
 async fn edge(path: &Path, port: u16) -> Edge {
+    edge_at(path, server(port, None)).await
+}
+
+/// A broker on this machine.
+pub fn server(port: u16, tls: Option<Authorities>) -> Broker {
+    Broker { host: "127.0.0.1".into(), port, tls, login: None }
+}
+
+pub async fn edge_at(path: &Path, broker: Broker) -> Edge {
     let outbox = Arc::new(Outbox::open(path, u64::MAX).await.unwrap());
     let stop = CancellationToken::new();
     let (commands_tx, commands) = std_mpsc::sync_channel(8);
@@ -104,7 +118,7 @@ async fn edge(path: &Path, port: u16) -> Edge {
     let (_, pictures) = mpsc::channel(1);
     let link = Link {
         address: address(),
-        broker: Broker { host: "127.0.0.1".into(), port, tls: None, login: None },
+        broker,
         outbox: outbox.clone(),
         board: Arc::new(Board::default()),
         vitals: Arc::new(Vitals::new(now(), [])),
@@ -118,7 +132,7 @@ async fn edge(path: &Path, port: u16) -> Edge {
 }
 
 impl Edge {
-    async fn put(&self, numbers: std::ops::Range<u32>) {
+    pub async fn put(&self, numbers: std::ops::Range<u32>) {
         let mut message: CloudEvent<EventData> =
             CloudEvent::from_json(include_bytes!("../../../pipeline/wire/golden/event_began.json")).unwrap();
         for n in numbers {
@@ -133,7 +147,7 @@ impl Edge {
         }
     }
 
-    async fn drained(&self) {
+    pub async fn drained(&self) {
         wait("the outbox is empty", async || self.outbox.depth().await.rows == 0).await;
     }
 }
@@ -147,14 +161,14 @@ async fn wait(what: &str, mut done: impl AsyncFnMut() -> bool) {
 }
 
 /// A centre's ears: a persistent session, and how often each event came.
-struct Ears {
+pub struct Ears {
     client: AsyncClient,
     heard: mpsc::UnboundedReceiver<(String, CloudEvent<EventData>)>,
     ready: mpsc::UnboundedReceiver<()>,
     task: JoinHandle<()>,
     counts: BTreeMap<String, u32>,
     order: Vec<u64>,
-    statuses: mpsc::UnboundedReceiver<serde_json::Value>,
+    pub statuses: mpsc::UnboundedReceiver<serde_json::Value>,
 }
 
 impl Drop for Ears {
@@ -163,7 +177,7 @@ impl Drop for Ears {
     }
 }
 
-fn ears(port: u16) -> Ears {
+pub fn ears(port: u16) -> Ears {
     let mut options = MqttOptions::new("centre", "127.0.0.1", port);
     options.set_clean_start(false).set_session_expiry_interval(Some(3600)).set_max_packet_size(Some(1 << 20));
     let (client, mut eventloop) = AsyncClient::new(options, 64);
@@ -195,12 +209,12 @@ fn ears(port: u16) -> Ears {
 }
 
 impl Ears {
-    async fn subscribed(&mut self) {
+    pub async fn subscribed(&mut self) {
         tokio::time::timeout(Duration::from_secs(20), self.ready.recv()).await.expect("subscribed in time");
     }
 
     /// Listens until so many different events were heard.
-    async fn hear(&mut self, events: usize) {
+    pub async fn hear(&mut self, events: usize) {
         while self.counts.len() < events {
             let (_, message) = tokio::time::timeout(Duration::from_secs(60), self.heard.recv())
                 .await
@@ -215,7 +229,7 @@ impl Ears {
         }
     }
 
-    fn all_in_order(&self) {
+    pub fn all_in_order(&self) {
         assert!(self.order.is_sorted(), "first arrivals are out of order: {:?}", self.order);
     }
 }

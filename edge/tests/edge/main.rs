@@ -1,6 +1,8 @@
 //! The gateway's parts with real things around them: files, the program itself, a real mosquitto.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+#[path = "../../../tests/support/authority.rs"]
+mod authority;
 mod broker;
 mod cli;
 mod config;
@@ -8,3 +10,4 @@ mod eval;
 mod pull;
 mod replay;
 mod setup;
+mod tls;
