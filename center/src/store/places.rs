@@ -166,11 +166,7 @@ impl Tx {
         today: Date,
     ) -> Result<bool, StoreError> {
         let doing = "note where a camera lies";
-        let tree = self.tree().await?;
-        let holding = position.map(|position| tree.holding(position, today)).unwrap_or_default();
-        let mut now: Vec<String> = holding.into_iter().map(|area| area.id.to_string()).collect();
-        now.push(EVERYWHERE.into());
-        now.sort();
+        let now = self.areas_of(position, today).await?;
         let mut before: Vec<String> = fetch_all!(
             self.db(),
             sqlx::query_scalar("SELECT area FROM camera_areas WHERE edge = $1 AND camera = $2").bind(edge).bind(camera)
@@ -212,10 +208,10 @@ impl Tx {
             self.db(),
             sqlx::query(
                 "INSERT INTO incident_areas (incident, area, kind, is_open)
-                 SELECT i.id, '', e.kind, i.state <> 'closed'
+                 SELECT i.id, '', e.kind, i.state NOT IN ('closed', 'resolved', 'false_alarm')
                  FROM incidents i JOIN incident_events ie ON ie.incident = i.id JOIN events e ON e.id = ie.event WHERE i.id = $1
                  UNION
-                 SELECT i.id, a.area, e.kind, i.state <> 'closed'
+                 SELECT i.id, a.area, e.kind, i.state NOT IN ('closed', 'resolved', 'false_alarm')
                  FROM incidents i JOIN incident_events ie ON ie.incident = i.id JOIN events e ON e.id = ie.event
                  JOIN camera_areas a ON a.edge = e.edge AND a.camera = e.camera WHERE i.id = $1",
             )
@@ -236,9 +232,9 @@ impl Tx {
             self.db(),
             sqlx::query(
                 "INSERT INTO incident_areas (incident, area, kind, is_open)
-                 SELECT i.id, '', CAST($2 AS TEXT), i.state <> 'closed' FROM incidents i WHERE i.id = $1
+                 SELECT i.id, '', CAST($2 AS TEXT), i.state NOT IN ('closed', 'resolved', 'false_alarm') FROM incidents i WHERE i.id = $1
                  UNION
-                 SELECT i.id, a.area, CAST($2 AS TEXT), i.state <> 'closed' FROM incidents i, camera_areas a
+                 SELECT i.id, a.area, CAST($2 AS TEXT), i.state NOT IN ('closed', 'resolved', 'false_alarm') FROM incidents i, camera_areas a
                  WHERE i.id = $1 AND a.edge = $3 AND a.camera = $4
                  ON CONFLICT DO NOTHING",
             )
@@ -251,12 +247,47 @@ impl Tx {
         Ok(())
     }
 
+    /// Adds a place of its own to an incident: what people report has no camera.
+    pub async fn place_incident_at(
+        &mut self,
+        incident: &str,
+        position: Option<[f64; 2]>,
+        kind: EventKind,
+        today: Date,
+    ) -> Result<(), StoreError> {
+        for area in self.areas_of(position, today).await? {
+            execute!(
+                self.db(),
+                sqlx::query(
+                    "INSERT INTO incident_areas (incident, area, kind, is_open)
+                     SELECT i.id, CAST($2 AS TEXT), CAST($3 AS TEXT), i.state NOT IN ('closed', 'resolved', 'false_alarm')
+                     FROM incidents i WHERE i.id = $1 ON CONFLICT DO NOTHING",
+                )
+                .bind(incident)
+                .bind(&area)
+                .bind(kind.as_str())
+            )
+            .map_err(to("note where an incident lies"))?;
+        }
+        Ok(())
+    }
+
+    /// The areas that hold a position on a day, and everywhere; in order.
+    async fn areas_of(&mut self, position: Option<[f64; 2]>, today: Date) -> Result<Vec<String>, StoreError> {
+        let Some(position) = position else { return Ok(vec![EVERYWHERE.into()]) };
+        let tree = self.tree().await?;
+        let mut areas: Vec<String> = tree.holding(position, today).into_iter().map(|area| area.id.to_string()).collect();
+        areas.push(EVERYWHERE.into());
+        areas.sort();
+        Ok(areas)
+    }
+
     /// An incident was closed or opened again.
     pub(super) async fn refile_incident(&mut self, incident: &str) -> Result<(), StoreError> {
         execute!(
             self.db(),
             sqlx::query(
-                "UPDATE incident_areas SET is_open = (SELECT i.state <> 'closed' FROM incidents i WHERE i.id = $1)
+                "UPDATE incident_areas SET is_open = (SELECT i.state NOT IN ('closed', 'resolved', 'false_alarm') FROM incidents i WHERE i.id = $1)
                  WHERE incident = $1",
             )
             .bind(incident)
