@@ -18,6 +18,7 @@ use matpho_sim::Bodies;
 
 fn main() -> Result<()> {
     let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
+    let first = number("MATPHO_BENCH_FIRST_SEED", 0);
     let seeds = if is_smoke() { 1 } else { number("MATPHO_BENCH_SEEDS", 3) };
     let tell = number("MATPHO_BENCH_TELL", 0) > 0;
     let bodies = Bodies::build();
@@ -26,7 +27,7 @@ fn main() -> Result<()> {
     let mut runs = Vec::new();
     for weather in if is_smoke() { &Weather::ALL[..1] } else { &Weather::ALL[..] } {
         for kind in if is_smoke() { &Kind::ALL[1..2] } else { &Kind::ALL[..] } {
-            for seed in 0..seeds {
+            for seed in first..first + seeds {
                 let street = kind.street(*weather, seed)?;
                 let mut marks = Marks::default();
                 play(&street, &ask, &bodies, |moment| marks.look(moment))?;
@@ -35,6 +36,20 @@ fn main() -> Result<()> {
                         list.iter().for_each(|f| {
                             eprintln!("{} {} {seed} at {:.1} s: {event} {}", weather.name(), kind.name(), f.t, f.what)
                         });
+                    }
+                    for p in marks.periods.iter().filter(|p| p.said.level_of_service.is_some_and(|said| said != level(p.density)))
+                    {
+                        eprintln!(
+                            "{} {} {seed} to {:.0} s {:?}: level {} is said to be {}, density {:.1} to be {:.1}",
+                            weather.name(),
+                            kind.name(),
+                            p.to_s,
+                            p.direction,
+                            level(p.density),
+                            p.said.level_of_service.map_or(String::new(), |l| l.to_string()),
+                            p.density,
+                            p.said.density_pc_per_km_lane.unwrap_or(f32::NAN),
+                        );
                     }
                     for s in marks.stopped.values().filter(|s| s.seen_s > 20.0 && s.found_s.is_none_or(|f| f - s.from_s > 20.0)) {
                         eprintln!(

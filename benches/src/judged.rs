@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::Path};
 
 use anyhow::{Context, Result};
 use matpho_analytics::{Analytic, CameraAnalytics, CameraPlan, Input, Observation, Output, Params, Purpose, Zone};
-use matpho_scene::{Detection, GroundPlane, GroundPoint, MediaTime, NormPoint, PictureSize, Polygon};
+use matpho_scene::{Detection, GroundPlane, GroundPoint, MediaTime, NormPoint, PictureSize, Polygon, Tracked};
 use matpho_sim::{Begins, Bodies, Class, Direction, Object, Scenario, Watch};
 use matpho_track::{Tracker, TrackerParams};
 
@@ -74,8 +74,12 @@ pub struct Moment<'a> {
     pub truth: &'a [Object],
     /// What was said.
     pub outputs: &'a [Output],
+    /// The same in media time.
+    pub at: MediaTime,
     /// What the detector found.
     pub found: &'a [Detection],
+    /// What the tracker made of it.
+    pub tracks: &'a [Tracked],
     /// The street.
     pub watch: &'a Watch,
     /// Its watched carriageways.
@@ -108,10 +112,15 @@ impl Area {
     /// Whether the end of a road user that is nearer to the camera is on it: where its box touches the ground.
     pub fn holds(&self, object: &Object) -> bool {
         let (x, y) = (f64::from(object.at_m[0]), f64::from(object.at_m[1] - half_m(object.class)));
+        object.direction == Some(self.direction) && self.has(x, y)
+    }
+
+    /// Whether a point of the ground is on it, in metres.
+    pub fn has(&self, x: f64, y: f64) -> bool {
         let sides = self.corners.iter().zip(self.corners.iter().cycle().skip(1));
         let crossed =
             sides.filter(|(a, b)| (a.y_m > y) != (b.y_m > y) && x < a.x_m + (y - a.y_m) / (b.y_m - a.y_m) * (b.x_m - a.x_m));
-        object.direction == Some(self.direction) && crossed.count() % 2 == 1
+        crossed.count() % 2 == 1
     }
 }
 
@@ -182,7 +191,7 @@ pub fn play(street: &Street, ask: &Ask, bodies: &Bodies, mut each: impl FnMut(&M
             analytics.handle_input(at, Input::Stop);
         }
         let outputs: Vec<Output> = std::iter::from_fn(|| analytics.poll_output()).collect();
-        each(&Moment { t, truth: &truth, outputs: &outputs, found: &found, watch: &watch, areas: &areas });
+        each(&Moment { t, at, truth: &truth, outputs: &outputs, found: &found, tracks, watch: &watch, areas: &areas });
     }
     Ok(())
 }

@@ -17,8 +17,8 @@ const ROWS: usize = 54;
 const ROAD_TRACKS_MIN: u32 = 2;
 /// Width of a lane where the number of lanes follows from the ground plane (Vietnam: 3.0 to 3.75 m by class of road).
 const LANE_WIDTH_M: f64 = 3.5;
-/// A box that ends below this is cut by the picture's edge.
-const CUT_BELOW: f32 = 0.995;
+/// A box that ends this near the picture's lower edge, in its own heights, is cut by it: edges of boxes tremble by some per cent.
+const CUT_HEIGHTS: f32 = 0.03;
 /// Slow as in a queue: below these speeds, or standing this long; and so many vehicles at least.
 const SLOW_KMH: f32 = 12.0;
 const SLOW_BOX_LENGTHS_PER_S: f32 = 0.6;
@@ -139,8 +139,10 @@ impl Carriageway {
         let mut standing = Vec::new();
         for mover in road.vehicles().filter(|m| self.holds(m, road)) {
             shot.vehicles += 1;
-            shot.pcu += pcu.of(mover.class);
-            shot.pcu_afoot += if mover.spot.y2() < CUT_BELOW { pcu.of(mover.class) } else { 0.0 };
+            let looks = f32::from(u8::from(road.counts(mover))) + self.looks_uncounted(mover, road);
+            let time = pcu.of(mover.class) * looks;
+            shot.pcu += time;
+            shot.pcu_afoot += if is_cut_below(mover.spot) { 0.0 } else { time };
             shot.region = Some(shot.region.map_or(mover.spot, |r| r.union(mover.spot)));
             boxes.push(mover.spot);
             if self.crawls(mover, crawl).unwrap_or(false) {
@@ -159,6 +161,18 @@ impl Carriageway {
         shot.occupancy = self.occupancy(&boxes, road);
         shot.queue_m = self.axis.map(|axis| queue_m(&standing, axis));
         shot
+    }
+
+    /// In how many earlier looks a vehicle was here that count only now. Density is the time that vehicles spend on a road (Edie), all of it.
+    fn looks_uncounted(&self, mover: &Mover, road: &Road) -> f32 {
+        let step = road.step();
+        if mover.seen != road.now() || mover.uncounted.is_zero() || step.is_zero() {
+            return 0.0;
+        }
+        let since = mover.path().rev().skip(1).take_while(|s| road.now().since(s.when) <= mover.uncounted + step);
+        let (earlier, inside) =
+            since.fold((0u32, 0u32), |(n, inside), s| (n + 1, inside + u32::from(self.zone.polygon.contains(s.foot))));
+        mover.uncounted.as_secs_f32() / step.as_secs_f32() * inside as f32 / earlier.max(1) as f32
     }
 
     /// Share of the road that boxes cover: the mean over the picture's rows, each row by itself, so that near vehicles do not outweigh
@@ -183,6 +197,11 @@ impl Carriageway {
 /// A box that ends at the picture's lower edge touches the road beyond it: its foot is taken just inside, where zones can hold it.
 fn inside(foot: NormPoint) -> NormPoint {
     NormPoint::clamped(foot.x.clamp(0.001, 0.999), foot.y.clamp(0.001, 0.999))
+}
+
+/// Whether the picture's lower edge cuts a box.
+fn is_cut_below(bbox: NormBox) -> bool {
+    bbox.y2() + CUT_HEIGHTS * bbox.height() >= 0.999
 }
 
 /// Length of the longest queue of standing vehicles along the road.

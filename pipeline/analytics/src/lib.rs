@@ -68,9 +68,11 @@ mod hysteresis;
 mod lost;
 mod memory;
 mod moment;
+mod occlusion;
 mod road;
 mod sequence;
 mod signal;
+mod size;
 mod volume;
 mod window;
 

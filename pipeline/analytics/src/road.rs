@@ -8,7 +8,12 @@ use std::{collections::BTreeMap, collections::VecDeque, time::Duration};
 
 use matpho_scene::{Class, GroundPlane, NormBox, NormPoint, PictureSize, TrackId, Tracked};
 
-use crate::{flow::FlowField, moment::Moment};
+use crate::{
+    flow::FlowField,
+    moment::Moment,
+    occlusion::{FreeShape, hidden_to},
+    size::CarSizes,
+};
 
 /// Paths are kept this long.
 const PATH_SPAN: Duration = Duration::from_secs(8);
@@ -84,8 +89,9 @@ pub(crate) struct Mover {
     pub class: Class,
     pub bbox: NormBox,
     pub seen: Moment,
-    /// Where it is by now: `bbox`, or where the tracker expects it while it is not seen.
+    /// Where it is by now, whole: `bbox` with what somebody nearer hides of it, or where the tracker expects it while it is not seen.
     pub spot: NormBox,
+    shape: FreeShape,
     /// Whether it stands behind somebody nearer.
     hidden: bool,
     /// When the tracker last held it.
@@ -93,6 +99,12 @@ pub(crate) struct Mover {
     pub hits: u32,
     /// Sightings of which the detector was sure.
     sure_hits: u32,
+    /// Pictures in which what is called a car was too large for one, less those in which it was not.
+    heavy_votes: i32,
+    /// Whether it ever was sure.
+    was_sure: bool,
+    /// How long it had been on its way unseen or unsure before this sighting.
+    pub uncounted: Duration,
     /// Sightings since it stands where it stands, and the sure ones of them.
     stand_hits: (u32, u32),
     path: VecDeque<Step>,
@@ -130,10 +142,14 @@ impl Mover {
             bbox: track.bbox,
             seen: step.when,
             spot: track.bbox,
+            shape: FreeShape::default(),
             hidden: false,
             held: step.when,
             hits: 0,
             sure_hits: 0,
+            heavy_votes: 0,
+            was_sure: false,
+            uncounted: Duration::ZERO,
             stand_hits: (0, 0),
             path: VecDeque::new(),
             anchor: step,
@@ -151,15 +167,27 @@ impl Mover {
         }
     }
 
-    fn follow(&mut self, track: &Tracked, step: Step, stand_within: f32, flow: &mut FlowField) {
-        self.class = track.class;
+    fn follow(
+        &mut self,
+        track: &Tracked,
+        spot: NormBox,
+        step: Step,
+        since_last_look: Duration,
+        stand_within: f32,
+        flow: &mut FlowField,
+    ) {
+        self.class = if track.class == Class::Car && self.heavy_votes >= HEAVY_VOTES_MIN { Class::Truck } else { track.class };
         self.bbox = track.bbox;
+        let unseen =
+            if self.standing() >= STANDS { Duration::ZERO } else { step.when.since(self.seen).saturating_sub(since_last_look) };
         self.seen = step.when;
-        self.spot = track.bbox;
+        self.spot = spot;
         self.held = step.when;
         self.hidden = false;
         self.hits = self.hits.saturating_add(1);
         self.sure_hits = self.sure_hits.saturating_add(u32::from(step.sure));
+        self.uncounted = if self.was_sure { unseen } else { step.when.at.since(track.first_seen) };
+        self.was_sure |= self.is_sure();
         // The newest point always counts; those before it keep their distance in time.
         if self.path.len() >= 2 && self.path[self.path.len() - 1].when.since(self.path[self.path.len() - 2].when) < PATH_STEP {
             self.path.pop_back();
@@ -192,6 +220,11 @@ impl Mover {
             }
             self.marked = step;
         }
+    }
+
+    fn vote_heavy(&mut self, heavy: Option<bool>) {
+        let vote = heavy.map_or(0, |heavy| if heavy { 1 } else { -1 });
+        self.heavy_votes = (self.heavy_votes + vote).clamp(-VOTES_MAX, VOTES_MAX);
     }
 
     /// Whether it is a thing and not a ghost of the detector's weak scores, drifting from vehicle to vehicle.
@@ -301,10 +334,12 @@ pub(crate) struct Road {
     movers: BTreeMap<TrackId, Mover>,
     /// Where vehicles drive, and which way.
     pub flow: FlowField,
+    car_sizes: CarSizes,
     stand_within: f32,
     rider_overlap: f32,
     serials: u64,
     now: Moment,
+    before: Moment,
 }
 
 impl Road {
@@ -314,6 +349,8 @@ impl Road {
         Self {
             movers: BTreeMap::new(),
             flow: FlowField::default(),
+            car_sizes: CarSizes::default(),
+            before: Moment::default(),
             stand_within,
             rider_overlap,
             serials: 0,
@@ -323,23 +360,28 @@ impl Road {
 
     /// Takes the tracks of one picture.
     pub fn look(&mut self, now: Moment, size: PictureSize, tracks: &[Tracked]) {
-        self.now = now;
-        let aspect = size.aspect();
+        (self.before, self.now) = (self.now, now);
+        let (aspect, since_last_look) = (size.aspect(), self.step());
+        let seen = |track: &Tracked| now.at.since(track.last_seen) <= Duration::from_millis(1);
+        let vehicles: Vec<NormBox> = tracks.iter().filter(|t| t.class.is_vehicle() && seen(t)).map(|t| t.bbox).collect();
         for track in tracks {
             // Predictions of a tracker are no sightings: they say where it is by now, and that it is held for there.
-            if track.last_seen < now.at && now.at.since(track.last_seen) > Duration::from_millis(1) {
+            if !seen(track) {
                 if let Some(mover) = self.movers.get_mut(&track.id) {
                     (mover.spot, mover.held) = (track.bbox, now);
                 }
                 continue;
             }
-            let middle = track.bbox.centre();
+            let hidden_to = hidden_to(track.bbox, &vehicles);
+            let shape = self.movers.get(&track.id).map_or(FreeShape::default(), |m| m.shape);
+            let spot = hidden_to.map_or(track.bbox, |down| shape.whole(track.bbox, down));
+            let middle = spot.centre();
             let step = Step {
                 when: now,
-                foot: track.bbox.foot(),
+                foot: spot.foot(),
                 x: middle.x * aspect,
                 y: middle.y,
-                length: (track.bbox.area() * aspect).sqrt().max(1e-3),
+                length: (spot.area() * aspect).sqrt().max(1e-3),
                 sure: track.score.get() >= SURE_SCORE,
             };
             if !self.movers.contains_key(&track.id) {
@@ -353,7 +395,14 @@ impl Road {
                 self.movers.insert(track.id, heir.unwrap_or_else(new));
             }
             if let Some(mover) = self.movers.get_mut(&track.id) {
-                mover.follow(track, step, self.stand_within, &mut self.flow);
+                if hidden_to.is_none() && !is_cut(track.bbox) {
+                    mover.shape.learn(track.bbox);
+                    if track.class == Class::Car {
+                        self.car_sizes.learn(track.id, track.bbox);
+                        mover.vote_heavy(self.car_sizes.is_heavy(track.bbox));
+                    }
+                }
+                mover.follow(track, spot, step, since_last_look, self.stand_within, &mut self.flow);
             }
         }
         self.hide();
@@ -400,15 +449,19 @@ impl Road {
             let share = two_wheelers.iter().map(|b| overlap_of(person.bbox, *b)).fold(0.0, f32::max);
             let seated = cabins.iter().any(|b| overlap_of(person.bbox, *b) > 0.8 && person.bbox.y2() < b.y2() - 0.1 * b.height());
             let vote = if share >= rider_overlap || seated { 1 } else { -1 };
-            person.rider_votes = (person.rider_votes + vote).clamp(-RIDER_VOTES_MAX, RIDER_VOTES_MAX);
+            person.rider_votes = (person.rider_votes + vote).clamp(-VOTES_MAX, VOTES_MAX);
         }
     }
 
     /// Who stood and is now behind somebody nearer still stands there, until the place is seen without them or too long has passed.
     fn hide(&mut self) {
         let now = self.now;
-        let nearer: Vec<NormBox> =
-            self.movers.values().filter(|m| m.seen == now && m.class.is_vehicle() && m.is_sure()).map(|m| m.bbox).collect();
+        let nearer: Vec<NormBox> = self
+            .movers
+            .values()
+            .filter(|m| m.seen == now && m.class.is_vehicle() && m.is_sure() && m.standing() >= STANDS)
+            .map(|m| m.bbox)
+            .collect();
         for mover in self.movers.values_mut() {
             let waits = mover.class.is_vehicle() && mover.seen != now && mover.standing() >= STANDS;
             let covers = |b: &NormBox| b.y2() > mover.bbox.y2() && overlap_of(mover.bbox, *b) >= HIDDEN_SHARE;
@@ -419,12 +472,20 @@ impl Road {
     /// All that is in the picture now: what the tracker holds, and saw just now or saw standing; and who is hidden.
     pub fn present(&self) -> impl Iterator<Item = &Mover> {
         let now = self.now;
-        self.movers.values().filter(move |m| m.held == now && (now.since(m.seen) <= PRESENT || m.standing() >= STANDS))
+        self.movers
+            .values()
+            .filter(move |m| m.hidden || (m.held == now && (now.since(m.seen) <= PRESENT || m.standing() >= STANDS)))
     }
 
     /// The vehicles in the picture now.
     pub fn vehicles(&self) -> impl Iterator<Item = &Mover> {
         self.present().filter(|m| m.class.is_vehicle() && m.is_sure())
+    }
+
+    /// Whether something is counted in this look: it is seen, or stands where it was seen. Who drives on unseen is counted once he is seen again
+    /// ([`Mover::uncounted`]), or never: nobody knows whether he is still there.
+    pub fn counts(&self, mover: &Mover) -> bool {
+        mover.seen == self.now || mover.standing() >= STANDS
     }
 
     /// All that is kept, to be changed.
@@ -437,14 +498,21 @@ impl Road {
         self.movers.values().find(|m| m.serial == serial)
     }
 
+    /// Time watched between the last two looks.
+    pub fn step(&self) -> Duration {
+        self.now.since(self.before)
+    }
+
     /// The moment of the last look.
     pub fn now(&self) -> Moment {
         self.now
     }
 }
 
-/// Votes for and against being a rider are bounded, so that one who dismounts is on foot after some pictures.
-const RIDER_VOTES_MAX: i32 = 10;
+/// Votes (for and against being a rider, being heavy) are bounded, so that one who dismounts is on foot after some pictures.
+/// Heavy is what was too large for a car this many times more often than not.
+const HEAVY_VOTES_MIN: i32 = 3;
+const VOTES_MAX: i32 = 10;
 
 /// Share of `a` that lies in `b`.
 pub(crate) fn overlap_of(a: NormBox, b: NormBox) -> f32 {

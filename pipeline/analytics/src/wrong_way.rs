@@ -70,7 +70,7 @@ const QUEUE_FACTOR: f32 = 2.0;
 const UPDATE_EVERY: Duration = Duration::from_secs(30);
 
 /// What a path looks like against the direction of its places.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Against {
     /// Steps whose place has a known direction.
     steps: u32,
@@ -85,12 +85,15 @@ struct Against {
     /// From its first known place to its last, in metres on the road.
     metres: Option<f32>,
     ground_error_m: Option<f32>,
+    /// `along` after each step.
+    samples: Vec<(MediaTime, f32)>,
 }
 
 /// A vehicle that goes the wrong way.
 #[derive(Debug)]
 struct Case {
-    serial: u64,
+    /// The vehicle, and whatever else the tracker follows beside it that is it too: its rider, its load.
+    serials: Vec<u64>,
     began: Moment,
     last_inside: Moment,
     trace: Trace,
@@ -101,6 +104,8 @@ struct Case {
 struct Lane {
     carriageway: Carriageway,
     cases: Vec<Case>,
+    /// Of whom all was said.
+    done: Vec<u64>,
     /// Whether any place's direction is known.
     knows: bool,
 }
@@ -145,6 +150,7 @@ impl Lane {
             sum.opposing += u32::from(along < 0.0);
             sum.along += along;
             sum.gone += length;
+            sum.samples.push((pair[1].when.at, sum.along));
         }
         sum.metres =
             self.carriageway.zone().ground.zip(first_known).and_then(|(plane, first)| {
@@ -169,39 +175,50 @@ impl Lane {
                 && sum.opposing as f32 >= params.opposing_share.get() * sum.steps as f32
                 && -sum.along >= AGAINST_PART_MIN * sum.gone;
             let back_on_course = sum.along > 0.0 && sum.opposing * 2 < sum.steps;
-            match (self.cases.iter().position(|case| case.serial == mover.serial), wrong) {
+            let inside = self.carriageway.zone().polygon.contains(mover.here().foot);
+            match (self.cases.iter().position(|case| case.serials.contains(&mover.serial)), wrong) {
                 (None, false) => {}
-                // One rider whom the tracker follows twice, as rider and as bike.
-                (None, true) if self.cases.iter().any(|case| road.get(case.serial).is_some_and(|other| beside(mover, other))) => {
-                }
+                (None, true) if !inside || self.done.contains(&mover.serial) => {}
                 (None, true) => {
+                    let is_it = |case: &&mut Case| case.serials.iter().any(|&s| road.get(s).is_some_and(|m| beside(mover, m)));
+                    if let Some(case) = self.cases.iter_mut().find(is_it) {
+                        case.serials.push(mover.serial);
+                        continue;
+                    }
                     let began = mover.path().next().map_or(now, |step| step.when);
                     let mut trace = Trace::new("along_box_lengths", Duration::from_secs(60));
-                    trace.push(now.at, sum.along);
+                    sum.samples.iter().for_each(|&(at, along)| trace.push(at, along));
                     let statement = statement(mover, now, began, &sum, &trace, params);
                     let open = desk.begin(EventKind::WrongWay, Some(self.carriageway.zone().id.clone()), began.at, statement);
-                    self.cases.push(Case { serial: mover.serial, began, last_inside: now, trace, open });
+                    self.cases.push(Case { serials: vec![mover.serial], began, last_inside: now, trace, open });
                 }
                 (Some(index), false) if back_on_course => {
-                    let case = self.cases.remove(index);
-                    // It went on the right way after all: the tracker had lost its way, or somebody turned.
-                    desk.end(case.open, now.at, EndReason::Retracted);
+                    let case = &mut self.cases[index];
+                    case.serials.retain(|serial| *serial != mover.serial);
+                    if case.serials.is_empty() {
+                        // It went on the right way after all: the tracker had lost its way, or somebody turned.
+                        desk.end(self.cases.remove(index).open, now.at, EndReason::Retracted);
+                    }
                 }
                 (Some(index), true | false) => {
                     let case = &mut self.cases[index];
-                    if self.carriageway.zone().polygon.contains(mover.here().foot) {
+                    if inside {
                         case.last_inside = now;
                     }
-                    case.trace.push(now.at, sum.along);
-                    let statement = statement(mover, now, case.began, &sum, &case.trace, params);
-                    desk.restate(&mut case.open, statement, false, UPDATE_EVERY);
+                    if case.serials.first() == Some(&mover.serial) {
+                        case.trace.push(now.at, sum.along);
+                        let statement = statement(mover, now, case.began, &sum, &case.trace, params);
+                        desk.restate(&mut case.open, statement, false, UPDATE_EVERY);
+                    }
                 }
             }
         }
+        self.done.retain(|serial| road.get(*serial).is_some());
         let gone = |case: &Case| now.since(case.last_inside) >= params.gone_after_s.span();
         let (over, going): (Vec<Case>, Vec<Case>) = self.cases.drain(..).partition(gone);
         self.cases = going;
         for case in over {
+            self.done.extend(&case.serials);
             desk.end(case.open, now.at, EndReason::Cleared);
         }
     }
@@ -243,7 +260,12 @@ pub(crate) struct WrongWay {
 
 impl WrongWay {
     pub fn new<'a>(params: WrongWayParams, zones: impl Iterator<Item = &'a Zone>) -> Self {
-        let lane = |zone: &Zone| Lane { knows: zone.direction.is_some(), carriageway: Carriageway::new(zone), cases: Vec::new() };
+        let lane = |zone: &Zone| Lane {
+            knows: zone.direction.is_some(),
+            carriageway: Carriageway::new(zone),
+            cases: Vec::new(),
+            done: Vec::new(),
+        };
         Self { params, lanes: zones.map(lane).collect() }
     }
 
