@@ -1,7 +1,11 @@
 //! What a fire detector takes for fire again and again in one place: a camera-day of it.
 //!
 //! How many of each a street has, and in what share of the looks each is said to be fire, are assumptions; the card only says what they are (brake lights in a row,
-//! an orange lorry, red cloth, lamps, pink clouds) and how often all of them together are said. They are chosen so that a street has something of each kind every day.
+//! an orange lorry, red cloth, lamps, pink clouds) and in what share of the pictures any of them is said. A street that has something of each kind every day ([`all`])
+//! is said to burn in half of its pictures by day and more than all by night, which no street of the card is; so the streets of a city ([`of_a_city`]) have each
+//! kind by chance, such that as many pictures are false as the upper end of the card's intervals has it.
+
+use std::collections::BTreeMap;
 
 use matpho_scene::{Change, Class, Detection, NormBox};
 
@@ -30,7 +34,7 @@ pub struct Lookalike {
     said: f32,
     /// How carelessly it is boxed, in the detector's own trembling.
     rough: f32,
-    /// How much its place changes above the rest, grey levels.
+    /// How much its place changes in a second above what nothing changes by, grey levels.
     change: f32,
     /// A vehicle whose lamp it is drives under it.
     pub driven: bool,
@@ -61,24 +65,66 @@ impl Lookalike {
     }
 
     /// What the detector says of it at `t`.
-    pub fn look(&self, detector: &mut FireDetector, t: f64, around: f32) -> Option<(Detection, Change)> {
+    pub fn look(&self, detector: &mut FireDetector, t: f64) -> Option<(Detection, Change)> {
         let bbox = self.at(t)?;
         if !detector.finds(self.id, t, self.said) {
             return None;
         }
         let drawn = detector.draw(bbox, self.rough)?;
-        Some((detector.detection(self.class, 0.47, drawn), detector.change(self.change, around)))
+        let own = self.change * self.churned(detector.gap_s() as f32);
+        Some((detector.detection(self.class, 0.47, drawn), detector.change(own)))
+    }
+
+    /// What part of its change of a second shows after `dt` seconds: it breathes, it moves on, or it does what standing things of clips do.
+    fn churned(&self, dt: f32) -> f32 {
+        let dt = dt.min(1.0);
+        let moved = self.drift.0.hypot(self.drift.1) * dt / self.size;
+        if self.breath > 0.0 {
+            let swung = |dt: f32| (std::f32::consts::PI * dt.min(self.breath_s / 2.0) / self.breath_s).sin();
+            swung(dt) / swung(1.0)
+        } else if moved * 8.0 > 0.1 {
+            moved.min(1.0)
+        } else {
+            STANDING + (1.0 - STANDING) * (dt * 8.0).max(1.0).log2() / 3.0
+        }
     }
 }
 
-/// A day of `hours` on one camera.
-pub fn day(weather: Weather, hours: f64, seed: u64) -> Vec<Lookalike> {
+/// In places of clips where nothing drives, an eighth of a second changes so much of what a second does.
+const STANDING: f32 = 0.35;
+
+/// Share of the pictures of a street without fire in which fire is said, at most: the upper ends of the card's intervals for clips of traffic by day, bridges by night,
+/// flooded streets.
+const fn said_at_most(weather: Weather) -> f64 {
+    match weather {
+        Weather::Day => 0.044,
+        Weather::Night => 0.203,
+        Weather::Rain => 0.167,
+    }
+}
+
+/// A day of `hours` on one camera of a city.
+pub fn of_a_city(weather: Weather, hours: f64, seed: u64) -> Vec<Lookalike> {
+    let all = all(weather, hours, seed);
+    let said = |of: &[Lookalike]| of.iter().map(|l| f64::from(l.said) * (l.to_s - l.from_s)).sum::<f64>() / (hours * 3600.0);
+    let there = said_at_most(weather) / said(&all);
+    let mut dice = Dice::new(seed ^ 0x3c4d);
+    let mut kinds: BTreeMap<&'static str, bool> = BTreeMap::new();
+    // A kind is on a street or is not; whoever has brake lights has them all day.
+    all.into_iter().filter(|l| *kinds.entry(l.name).or_insert_with(|| dice.chance(there as f32))).collect()
+}
+
+/// A day of `hours` on one camera that has something of each kind.
+pub fn all(weather: Weather, hours: f64, seed: u64) -> Vec<Lookalike> {
     let mut dice = Dice::new(seed ^ 0x1a2b);
     let mut out = Vec::new();
     let seconds = hours * 3600.0;
+    let mut homes = BTreeMap::new();
     let mut put = |name, class, (from_s, lasts_s): (f64, f64), size, shape: Shape| {
         let id = 1000 + out.len() as u32;
-        let at = (dice.range(0.1, 0.9), dice.range(0.3, 0.9));
+        // A queue ends, a lorry parks, a kitchen steams about where it did before.
+        let home: (f32, f32) = *homes.entry(name).or_insert_with(|| (dice.range(0.15, 0.85), dice.range(0.35, 0.85)));
+        let at = (home.0 + dice.range(-0.06, 0.06), home.1 + dice.range(-0.06, 0.06));
         out.push(Lookalike {
             id,
             name,
@@ -99,7 +145,7 @@ pub fn day(weather: Weather, hours: f64, seed: u64) -> Vec<Lookalike> {
     let still = Shape { drift: (0.0, 0.0), breath: 0.0, breath_s: 1.0, said: 0.5, rough: 1.0, change: 0.3, driven: false };
     let night = weather == Weather::Night;
     // Lamps, signs and red shop fronts: there all the time.
-    for (name, said, size) in [("lamp", 0.5, 0.03), ("lamp", 0.3, 0.05), ("red sign", 0.15, 0.06)] {
+    for (name, said, size) in [("lamp", 0.5, 0.03), ("another lamp", 0.3, 0.05), ("red sign", 0.15, 0.06)] {
         let said = if night { said } else { said / 3.0 };
         put(name, Class::Fire, (0.0, seconds), size, Shape { said, ..still });
     }
@@ -126,6 +172,13 @@ pub fn day(weather: Weather, hours: f64, seed: u64) -> Vec<Lookalike> {
         let said = if night || weather == Weather::Rain { 0.25 } else { 0.08 };
         put("brake lights", Class::Fire, (t, 40.0), 0.05, Shape { said, rough: 3.0, change: 2.5, ..still });
         t += 90.0;
+    }
+    // The same where others pass before them: their place changes as traffic does.
+    let mut t = 70.0;
+    while t < seconds {
+        let said = if night || weather == Weather::Rain { 0.25 } else { 0.08 };
+        put("brake lights behind traffic", Class::Fire, (t, 20.0), 0.05, Shape { said, rough: 3.0, change: 14.0, ..still });
+        t += 450.0;
     }
     // A passing lamp every 20 s; most of its vehicles are found too.
     let mut t = 10.0;

@@ -17,13 +17,25 @@ use super::{
 pub struct Pace {
     /// Seconds from one look to the next.
     pub every_s: f64,
-    /// Whether the media stage grants bursts.
-    pub bursts: bool,
+    /// What bursts the media stage grants, if any.
+    pub bursts: Option<Bursts>,
     /// Whether the change of places is measured.
     pub changes: bool,
     /// Whether vehicles are looked for too.
     pub vehicles: bool,
 }
+
+/// How a burst comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bursts {
+    /// The camera is decoded for traffic at 5 pictures a second: all of them are looked at, at once.
+    OfTraffic,
+    /// Only keyframes are decoded: from the next one on all pictures, of which 8 a second are looked at.
+    FromKeyframe,
+}
+
+/// Instants a second: looks of both kinds of bursts fall on them.
+const TICKS: u64 = 40;
 
 /// What a play came to.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -62,17 +74,17 @@ pub fn fire(
     let mut analytics = CameraAnalytics::new(plan.clone());
     let mut detector = FireDetector::new(sight, seed);
     let mut outcome = Outcome::default();
-    let every = (pace.every_s * BURST_HZ as f64).round() as u64;
-    let mut burst_until = 0u64;
+    let every = (pace.every_s * TICKS as f64).round() as u64;
+    let step = if pace.bursts == Some(Bursts::OfTraffic) { TICKS / 5 } else { TICKS / BURST_HZ };
+    let mut burst = 0..0u64;
     let mut tick = 0u64;
     // Lookalikes come in the order of their beginnings, but for those that last; a window over them keeps a day cheap.
     let mut order: Vec<&Lookalike> = like.iter().collect();
     order.sort_by(|a, b| a.from_s.total_cmp(&b.from_s));
     let (mut next, mut under_way): (usize, Vec<&Lookalike>) = (0, Vec::new());
-    let end = (seconds * BURST_HZ as f64) as u64;
+    let end = (seconds * TICKS as f64) as u64;
     while tick <= end {
-        let t = tick as f64 / BURST_HZ as f64;
-        let bursting = tick < burst_until;
+        let t = tick as f64 / TICKS as f64;
         while next < order.len() && order[next].from_s <= t {
             under_way.push(order[next]);
             next += 1;
@@ -82,7 +94,7 @@ pub fn fire(
         outcome.burst_looks += u64::from(!tick.is_multiple_of(every));
         let (flames, smoke) = scene.map_or((&[][..], &[][..]), |scene| scene.at(t));
         let mut found = detector.look(t, flames, smoke);
-        found.extend(under_way.iter().filter_map(|l| l.look(&mut detector, t, sight.around)));
+        found.extend(under_way.iter().filter_map(|l| l.look(&mut detector, t)));
         let (found, changes): (Vec<_>, Vec<_>) = found.into_iter().unzip();
         let at = MediaTime::from_secs_f64(t);
         let tracks: Vec<Tracked> = under_way
@@ -113,14 +125,20 @@ pub fn fire(
         while let Some(output) = analytics.poll_output() {
             match output {
                 Output::Finding(f) if f.phase == Phase::Began => outcome.began.push((f.kind, t)),
-                Output::Request(Request::BurstFullRate { at_most }) if pace.bursts => {
-                    burst_until = tick + (at_most.as_secs_f64() * BURST_HZ as f64) as u64;
+                Output::Request(Request::BurstFullRate { at_most }) => {
+                    let from = match pace.bursts {
+                        None => u64::MAX,
+                        Some(Bursts::OfTraffic) => tick,
+                        Some(Bursts::FromKeyframe) => (tick / every + 1) * every,
+                    };
+                    burst = from..tick + (at_most.as_secs_f64() * TICKS as f64) as u64;
                 }
-                Output::Request(Request::ReleaseBurst) => burst_until = 0,
-                Output::Finding(_) | Output::Measurement(_) | Output::Request(_) => {}
+                Output::Request(Request::ReleaseBurst) => burst = 0..0,
+                Output::Finding(_) | Output::Measurement(_) => {}
             }
         }
-        tick = if bursting || tick < burst_until { tick + 1 } else { (tick / every + 1) * every };
+        let beat = (tick / every + 1) * every;
+        tick = if burst.contains(&tick) { (tick + step).min(beat) } else { beat };
     }
     outcome
 }

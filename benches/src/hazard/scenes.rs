@@ -13,6 +13,8 @@ pub const BURST_HZ: u64 = 8;
 pub const PICTURE: PictureSize = PictureSize { width: 320, height: 180 };
 /// From this side (root of the area, in pixels of a picture 512 wide) on a person would say so too.
 const VISIBLE_PX: f32 = 12.0;
+/// From this side on the model finds it as well as any: its cells are 16 pixels.
+pub const LARGE_PX: f32 = 15.0;
 /// After the beginning, truth is taken for every second look of a burst, and once a second else.
 const CLOSE_S: f64 = 16.0;
 
@@ -23,7 +25,9 @@ pub struct FireScene {
     pub seconds: f64,
     /// When a person would first say so; none where nothing is ever large enough.
     pub visible_s: Option<f64>,
-    /// The same for smoke.
+    /// When the flames are first so large that the model finds them as well as any; none where they never are.
+    pub large_s: Option<f64>,
+    /// When a person would first say so of smoke.
     pub smoke_visible_s: Option<f64>,
     /// When it is out.
     pub out_s: f64,
@@ -60,7 +64,7 @@ impl FireScene {
         let scenario =
             Scenario::parse(&text, Path::new("judgement_hazard")).unwrap_or_else(|e| unreachable!("our own scenario: {e}"));
         let mut sim = CameraSim::new(&scenario, &scenario.cameras[0], models);
-        let (mut truth, mut visible_s, mut smoke_visible_s) = (BTreeMap::new(), None, None);
+        let (mut truth, mut visible_s, mut large_s, mut smoke_visible_s) = (BTreeMap::new(), None, None, None);
         for tick in 0..=(seconds as u64 * BURST_HZ) {
             let t = tick as f64 / BURST_HZ as f64;
             let close = (at_s..at_s + CLOSE_S).contains(&t);
@@ -70,15 +74,14 @@ impl FireScene {
             let states = sim.picture(t, Fault::None).truth.states;
             let boxes = |of: &[[f32; 4]]| of.iter().filter_map(|b| NormBox::from_pixels(*b, PICTURE)).collect::<Vec<_>>();
             let (flames, smoke) = (boxes(&states.fire), boxes(&states.smoke));
-            let large = |b: &NormBox| b.area().sqrt() * 512.0 >= VISIBLE_PX;
-            if visible_s.is_none() && flames.iter().any(large) {
-                visible_s = Some(t);
-            }
-            if smoke_visible_s.is_none() && smoke.iter().any(large) {
-                smoke_visible_s = Some(t);
-            }
+            let first = |known: Option<f64>, boxes: &[NormBox], side_px: f32| {
+                known.or(boxes.iter().any(|b| b.area().sqrt() * 512.0 >= side_px).then_some(t))
+            };
+            visible_s = first(visible_s, &flames, VISIBLE_PX);
+            large_s = first(large_s, &flames, LARGE_PX);
+            smoke_visible_s = first(smoke_visible_s, &smoke, VISIBLE_PX);
             truth.insert(tick, (flames, smoke));
         }
-        Self { seconds, visible_s, smoke_visible_s, out_s: until_s, truth }
+        Self { seconds, visible_s, large_s, smoke_visible_s, out_s: until_s, truth }
     }
 }

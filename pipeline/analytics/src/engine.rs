@@ -10,7 +10,7 @@ use crate::{
     desk::Desk,
     fire::{FireWatch, HeatSource},
     flood::Flood,
-    io::{AnalyticSummary, Condition, Input, Observation, Output, Summary},
+    io::{AnalyticSummary, Condition, Input, Observation, Output, Request, Summary},
     memory::Memory,
     moment::WatchClock,
     pedestrian::Pedestrians,
@@ -174,6 +174,12 @@ impl CameraAnalytics {
                     }
                     Sight::Blind => {}
                 }
+            }
+            // Flame and smoke share one burst: it goes back when neither needs it.
+            let bursts = [&mut self.flame, &mut self.smoke].into_iter().flatten().map(FireWatch::burst);
+            let (needed, given_back) = bursts.fold((false, false), |(a, b), (c, d)| (a || c, b || d));
+            if given_back && !needed {
+                self.desk.request(Request::ReleaseBurst);
             }
         }
         if let (Some(shares), false) = (seen.water, hidden(&self.camera, Analytic::Flood)) {

@@ -38,15 +38,18 @@ pub struct FireParams {
     pub hits_min: u32,
     /// This share of the looks in the window must have found it.
     pub hits_share: Share,
-    /// They must span at least this long, so that a burst of frames is no shortcut.
+    /// They must span at least this long, so that a burst of frames is no shortcut; smoke, which dust and exhaust look like while they pass, twice as long.
     pub confirm_after_s: Seconds,
     /// Spread of the box's area (standard deviation over mean), or of one of its edges (over its side), from which it flickers like
     /// fire. More is asked of small boxes, whose edges jump by the detector's own grain.
     pub flicker_min: Share,
-    /// Mean change of brightness (0 to 255) in its place from one look to the next from which it flickers, and this many times that of the rest of
-    /// the picture. Flames of clips: 6 to 36, the rest 1 to 13; lamps change as little as the rest. Where it is not measured, boxes are asked.
+    /// Mean change of brightness (0 to 255) in its place from one look to the next from which it flickers, where looks are half a second and more apart.
+    /// Flames of clips: 6 to 45; but so do places that traffic passes. Where it is not measured, boxes are asked.
     pub change_min: Positive,
-    /// See `change_min`.
+    /// The same in a burst, an eighth of a second apart, which alone is asked where there is one: flames of clips 2.5 to 18.
+    pub change_burst_min: Positive,
+    /// It must also be this many times what is usual over the picture, which shakes with the camera and in the rain. Flames of clips in bursts: 2.6 to 27;
+    /// lamps, signs and what stands: about 1.
     pub change_ratio: Positive,
     /// Growth of the area since it was first seen from which it needs no flicker.
     pub growth_min: Positive,
@@ -67,7 +70,8 @@ pub struct FireParams {
     pub update_every_s: Seconds,
     /// A lively suspicion of at most this long before the picture went blind (blurred, covered, glaring) is an event: smoke may fill it.
     pub blinding_s: Seconds,
-    /// How long every frame is asked for to verify a suspicion, at most once a minute, where frames come slower than 2 a second.
+    /// How long every frame is asked for to verify a suspicion from its first find on, at most three times a minute, where frames come slower than 2 a
+    /// second. It is given back when the suspicion has not been found for 2 s.
     pub burst_s: Seconds,
 }
 
@@ -79,10 +83,11 @@ impl Default for FireParams {
             iou_min: Share::of(0.1),
             hits_min: 5,
             hits_share: Share::of(0.6),
-            confirm_after_s: Seconds::of(3.0),
+            confirm_after_s: Seconds::of(2.0),
             flicker_min: Share::of(0.06),
             change_min: Positive::of(5.0),
-            change_ratio: Positive::of(1.5),
+            change_burst_min: Positive::of(2.0),
+            change_ratio: Positive::of(2.0),
             growth_min: Positive::of(1.5),
             travel_sides_max: Positive::of(1.5),
             static_after_s: Seconds::of(60.0),
@@ -106,7 +111,7 @@ const LAMPS_MAX: usize = 64;
 /// A lamp's place counts again when what is there has grown by this.
 const LAMP_GROWTH: f32 = 2.0;
 /// … or flickers by so many times what a flame must.
-const LAMP_FLICKER: f32 = 2.0;
+pub(crate) const LAMP_FLICKER: f32 = 2.0;
 /// A lamp that has not been lit for this long is forgotten.
 const LAMP_KEPT: Duration = Duration::from_secs(6 * 3600);
 /// What lies in a moving vehicle's box by this share of its own area is its lamp, its exhaust or its paint.
@@ -119,9 +124,14 @@ const LOOKS_MIN: u32 = 3;
 const CLEAR_LOOKS_MIN: u32 = 3;
 /// A suspicion is dropped after this long (and [`CLEAR_LOOKS_MIN`] looks) without a find.
 const DROPPED_AFTER: Duration = Duration::from_secs(10);
-/// A burst is asked for where looks come slower than this, and at most this often.
+/// A burst is asked for where looks come slower than this, at most so often in this long.
 const BURST_GAP: Duration = Duration::from_millis(500);
 const BURST_EVERY: Duration = Duration::from_secs(60);
+const BURSTS_MAX: usize = 3;
+/// A suspicion may ask again after this long.
+const BURST_AGAIN_AFTER: Duration = Duration::from_secs(15);
+/// Time without a find that ends a burst: a model that misses a thing misses it for a while.
+const BURST_LOST_AFTER: Duration = Duration::from_secs(2);
 /// From this share of the picture, or this growth, on it is worse.
 const FLAME_EXTREME_AREA: f32 = 0.05;
 const SMOKE_SEVERE_AREA: f32 = 0.15;
@@ -193,8 +203,11 @@ pub(crate) struct FireWatch {
     looks: u32,
     last_look: Option<Moment>,
     look_gap: Duration,
-    burst_at: Option<MediaTime>,
+    /// When bursts were asked for within [`BURST_EVERY`].
+    bursts: VecDeque<MediaTime>,
     bursting: bool,
+    /// It needs its burst no longer.
+    gives_back: bool,
     open: Option<Open>,
     area_said: f32,
     /// When an event began because the picture went blind upon a suspicion.
@@ -222,8 +235,9 @@ impl FireWatch {
             looks: 0,
             last_look: None,
             look_gap: Duration::ZERO,
-            burst_at: None,
+            bursts: VecDeque::new(),
             bursting: false,
+            gives_back: false,
             open: None,
             area_said: 0.0,
             blinded_at: None,
@@ -243,10 +257,7 @@ impl FireWatch {
     /// that move.
     pub fn look(&mut self, now: Moment, found: &[Detection], changes: &[Change], moving_vehicles: &[NormBox], desk: &mut Desk) {
         self.looks = self.looks.saturating_add(1);
-        if let Some(last) = self.last_look {
-            self.look_gap = now.since(last);
-        }
-        self.last_look = Some(now);
+        self.step(now);
         let candidates = self.candidates(found, changes, moving_vehicles);
         let best = candidates.iter().map(|hit| hit.score).fold(0.0, f32::max);
         self.score_max = self.score_max.max(best);
@@ -254,6 +265,13 @@ impl FireWatch {
         self.follow(now, candidates);
         self.judge(now, desk);
         self.ask_for_burst(now, desk);
+    }
+
+    /// How long the last look was ago.
+    fn step(&mut self, now: Moment) {
+        if let Some(last) = self.last_look.replace(now) {
+            self.look_gap = now.at.since(last.at);
+        }
     }
 
     /// What of the findings may be fire.
@@ -266,7 +284,7 @@ impl FireWatch {
             .filter(|(d, _)| d.class == self.class && d.score.get() >= self.params.score_min.get() * factor)
             .filter(|(d, _)| !self.heat_sources.iter().any(|source| source.masks(d.bbox, self.minute_of_day)))
             .filter(|(d, _)| !moving_vehicles.iter().any(|v| is_lamp_of(d.bbox, *v)))
-            .map(|(d, change)| Hit { bbox: d.bbox, score: d.score.get(), change })
+            .map(|(d, change)| Hit { bbox: d.bbox, score: d.score.get(), change, brief: self.look_gap < BURST_GAP })
             .collect();
         hits.sort_by(|a, b| b.score.total_cmp(&a.score));
         let mut kept: Vec<Hit> = Vec::new();
@@ -289,6 +307,7 @@ impl FireWatch {
         changes: &[Change],
         desk: &mut Desk,
     ) {
+        self.step(now);
         let candidates = self.candidates(found, changes, &[]);
         let best = candidates.iter().map(|hit| hit.score).fold(0.0, f32::max);
         self.score_trace.push(now.at, best);
@@ -371,36 +390,37 @@ impl FireWatch {
                     (lamp.bbox, lamp.seen) = (hit.bbox, now);
                 }
                 Some(_) | None if hit.bbox.area() > self.params.area_share_max.get() => {}
-                Some(_) | None if self.sequences.len() < SEQUENCES_MAX => self.sequences.push(Sequence::new(now, hit)),
-                Some(_) | None => {}
+                Some(_) | None if self.sequences.len() >= SEQUENCES_MAX => {}
+                Some(_) => self.sequences.push(Sequence::wary(now, hit)),
+                None => self.sequences.push(Sequence::new(now, hit)),
             }
         }
     }
 
     fn judge(&mut self, now: Moment, desk: &mut Desk) {
-        let params = &self.params;
+        let params = self.params.clone();
         let ongoing = self.open.is_some();
         for sequence in &mut self.sequences {
-            sequence.confirm(params, self.class, ongoing);
+            sequence.confirm(&params, self.class, ongoing);
         }
         let (lamps, rest): (Vec<Sequence>, Vec<Sequence>) = self
             .sequences
             .drain(..)
             .partition(|s| !s.confirmed && !s.was_lively && now.since(s.first) >= params.static_after_s.span());
         for lamp in lamps {
-            self.lamps.push_back(Lamp { bbox: lamp.last.bbox, area: lamp.last.bbox.area(), seen: now });
-            if self.lamps.len() > LAMPS_MAX {
-                self.lamps.pop_front();
-            }
+            self.add_lamp(Lamp { bbox: lamp.last.bbox, area: lamp.last.bbox.area(), seen: now });
         }
         let (kept, gone): (Vec<Sequence>, Vec<Sequence>) = rest.into_iter().partition(|s| {
             let gone_after = if s.confirmed { params.clear_after_s.span() } else { DROPPED_AFTER };
             s.misses < CLEAR_LOOKS_MIN || now.since(s.last_hit) < gone_after
         });
         self.sequences = kept;
-        for suspicion in gone.into_iter().filter(|s| !s.confirmed && s.hits >= 2) {
-            self.doubt(now, suspicion.last.bbox);
-        }
+        // What burned for less than a minute and never grew taught something too.
+        let brief = self.params.static_after_s.span();
+        let came_to_nothing =
+            |s: &Sequence| !s.confirmed || (s.last_hit.since(s.first) < brief && s.growth() < params.growth_min.get());
+        let doubts: Vec<NormBox> = gone.iter().filter(|s| s.hits >= 2 && came_to_nothing(s)).map(|s| s.last.bbox).collect();
+        doubts.into_iter().for_each(|bbox| self.doubt(now, bbox));
 
         let confirmed: Vec<&Sequence> = self.sequences.iter().filter(|s| s.confirmed).collect();
         let area = area_of(&confirmed);
@@ -429,6 +449,13 @@ impl FireWatch {
         };
     }
 
+    fn add_lamp(&mut self, lamp: Lamp) {
+        if self.lamps.len() == LAMPS_MAX {
+            self.lamps.pop_front();
+        }
+        self.lamps.push_back(lamp);
+    }
+
     /// A suspicion came to nothing: a place where that happens again and again is a lamp that the model finds now and then.
     fn doubt(&mut self, now: Moment, bbox: NormBox) {
         let kept = self.params.doubts_kept_s.span();
@@ -440,8 +467,7 @@ impl FireWatch {
                 if doubt.times >= self.params.doubts_max {
                     let lamp = Lamp { bbox, area: doubt.area, seen: now };
                     self.doubts.retain(|doubt| doubt.times < self.params.doubts_max);
-                    self.lamps.push_back(lamp);
-                    self.lamps.truncate(LAMPS_MAX);
+                    self.add_lamp(lamp);
                 }
             }
             None => self.doubts.push(Doubt { bbox, times: 1, area: bbox.area(), last: now }),
@@ -472,6 +498,7 @@ impl FireWatch {
                     ("hits_share_min", f64::from(p.hits_share)),
                     ("confirm_after_s", p.confirm_after_s.get()),
                     ("change_min", f64::from(p.change_min)),
+                    ("change_burst_min", f64::from(p.change_burst_min)),
                     ("change_ratio_min", f64::from(p.change_ratio)),
                     ("growth_min", f64::from(p.growth_min)),
                 ],
@@ -483,24 +510,32 @@ impl FireWatch {
 
     /// A suspicion at a low frame rate is worth some seconds of every frame.
     fn ask_for_burst(&mut self, now: Moment, desk: &mut Desk) {
-        let suspected = self.open.is_none() && self.sequences.iter().any(|s| s.hits >= 2);
-        let unverified = suspected && self.sequences.iter().any(|s| s.hits >= 2 && !s.burst_asked);
-        let rested = self.burst_at.is_none_or(|at| now.at.since(at) >= BURST_EVERY);
-        let running = self.bursting && self.burst_at.is_some_and(|at| now.at.since(at) < self.params.burst_s.span());
+        let within = |at: MediaTime, span: Duration| now.at.since(at) < span;
+        self.bursts.retain(|at| within(*at, BURST_EVERY));
+        let quiet = self.open.is_none();
+        let suspected = quiet && self.sequences.iter().any(|s| now.at.since(s.last_hit.at) < BURST_LOST_AFTER);
+        let new = |s: &Sequence| s.misses == 0 && s.burst_asked.is_none_or(|at| !within(at, BURST_AGAIN_AFTER));
+        let unverified = quiet && self.sequences.iter().any(new);
+        let running = self.bursting && self.bursts.back().is_some_and(|at| within(*at, self.params.burst_s.span()));
         self.bursting = match (running, suspected) {
             (true, true) => true,
             (true, false) => {
-                desk.request(Request::ReleaseBurst);
+                self.gives_back = true;
                 false
             }
-            (false, true) if unverified && rested && self.look_gap >= BURST_GAP => {
-                self.burst_at = Some(now.at);
-                self.sequences.iter_mut().for_each(|s| s.burst_asked = true);
+            (false, _) if unverified && self.bursts.len() < BURSTS_MAX && self.look_gap >= BURST_GAP => {
+                self.bursts.push_back(now.at);
+                self.sequences.iter_mut().for_each(|s| s.burst_asked = Some(now.at));
                 desk.request(Request::BurstFullRate { at_most: self.params.burst_s.span() });
                 true
             }
-            (false, true | false) => false,
+            (false, _) => false,
         };
+    }
+
+    /// Whether every frame is needed now, and whether that ended since it was asked last.
+    pub fn burst(&mut self) -> (bool, bool) {
+        (self.bursting, std::mem::take(&mut self.gives_back))
     }
 
     pub fn stop(&mut self, at: MediaTime, desk: &mut Desk) {

@@ -87,7 +87,7 @@ const DRY_AFTER: Duration = Duration::from_secs(30);
 /// A reading so many standard deviations above what is usual is more than the zone's own flicker.
 const USUAL_DEVIATIONS: f32 = 3.0;
 
-/// What a zone shows without a flood.
+/// What a zone shows without a flood, within the outline that it had then: drawn anew it is another piece of street.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct WaterMemory {
@@ -99,9 +99,22 @@ pub struct WaterMemory {
     pub readings: u32,
     /// How long they span.
     pub watched_s: f64,
+    /// Stands for the outline.
+    pub outline: u64,
+}
+
+/// A number for an outline, the same for the same corners to a thousandth of the picture (FNV-1a).
+fn outline(polygon: &Polygon) -> u64 {
+    let places = polygon.corners().iter().flat_map(|corner| [corner.x, corner.y]).map(|at| (at * 1000.0).round() as u64);
+    places.fold(0xcbf2_9ce4_8422_2325, |hash, place| (hash ^ place).wrapping_mul(0x0100_0000_01b3))
 }
 
 impl WaterMemory {
+    /// Nothing known yet of what lies within an outline.
+    pub fn within(polygon: &Polygon) -> Self {
+        Self { outline: outline(polygon), ..Self::default() }
+    }
+
     fn learn(&mut self, reading: f32, since: Duration, learn_s: f64) {
         self.readings = self.readings.saturating_add(1);
         self.watched_s += since.as_secs_f64();
@@ -152,7 +165,7 @@ impl Surface {
             whole_picture: zone.purpose == crate::plan::Purpose::WholePicture,
             readings: Window::new(span),
             gauge: Gauge::new(zone.marks.clone(), span),
-            dry: WaterMemory::default(),
+            dry: WaterMemory::within(&zone.polygon),
             last: None,
             open: None,
             limit_at_begin: 1.0,
@@ -357,10 +370,10 @@ impl Flood {
         self.zones.iter().filter(|zone| zone.dry.readings > 0).map(|zone| (zone.id.clone(), zone.dry)).collect()
     }
 
-    /// The same from before a restart.
+    /// The same from before a restart, of zones that are drawn as they were.
     pub fn recall(&mut self, memory: &BTreeMap<ZoneId, WaterMemory>) {
         for zone in &mut self.zones {
-            if let Some(dry) = memory.get(&zone.id).filter(|dry| dry.is_sound()) {
+            if let Some(dry) = memory.get(&zone.id).filter(|dry| dry.is_sound() && dry.outline == zone.dry.outline) {
                 zone.dry = *dry;
             }
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use matpho_scene::{Change, Class, MediaTime, NormBox};
 
 use crate::{
-    fire::FireParams,
+    fire::{FireParams, LAMP_FLICKER},
     moment::Moment,
     window::{Window, median, spread},
 };
@@ -17,9 +17,13 @@ const EDGE_NOISE: f32 = 0.004;
 
 /// So many boxes tell an area.
 const FIRST: usize = 3;
-/// So many measured changes tell a flicker, and this share of them must show it.
+/// So many measured changes tell a flicker, and so many where a burst is under way.
 const CHANGES_MIN: usize = 3;
-const CHANGES_SHARE: f32 = 0.6;
+const CHANGES_BURST_MIN: usize = 8;
+/// Smoke must last so many times as long as a flame.
+const SMOKE_LASTS: u32 = 2;
+/// Smoke stays where it comes from: one side of it moves by no more of its width than this.
+const SMOKE_DRIFT_MAX: f32 = 0.3;
 /// Smoke whose upper edge has risen by this many of its sides goes up.
 const RISE_SIDES: f32 = 0.3;
 
@@ -30,15 +34,31 @@ pub(crate) struct Hit {
     pub score: f32,
     /// How much its place changed, where that was measured.
     pub change: Option<Change>,
+    /// The look before was a fraction of a second ago: a burst.
+    pub brief: bool,
 }
 
 impl Hit {
+    /// How far its place changes beyond what is asked of flames, as a logarithm: of its change, and of its ratio to the rest of the picture's.
+    fn flicker(&self, params: &FireParams) -> Option<(f32, f32)> {
+        let change = self.change?;
+        let least = if self.brief { params.change_burst_min } else { params.change_min };
+        let ratio = change.inside / change.around.max(0.01) / params.change_ratio.get();
+        Some(((change.inside.max(0.01) / least.get()).ln(), ratio.max(1e-4).ln()))
+    }
+
     /// Whether its place changes as flames do, `times` over; false where that was not measured.
     pub fn flickers(&self, params: &FireParams, times: f32) -> bool {
-        self.change.is_some_and(|change| {
-            change.inside >= times * params.change_min.get() && change.inside >= params.change_ratio.get() * change.around
-        })
+        self.flicker(params).is_some_and(|(change, ratio)| change >= times.ln() && ratio >= 0.0)
     }
+}
+
+/// Whether places changed as flames do, `times` over, by their geometric means: one vehicle that passes makes no flame.
+fn flicker<'a>(hits: impl Iterator<Item = &'a Hit>, params: &FireParams, times: f32) -> bool {
+    let (n, change, ratio) = hits
+        .filter_map(|hit| hit.flicker(params))
+        .fold((0.0, 0.0, 0.0), |(n, change, ratio), (c, r)| (n + 1.0, change + c, ratio + r));
+    change >= n * times.ln() && ratio >= 0.0
 }
 
 /// Found again and again, or not.
@@ -56,8 +76,10 @@ pub(crate) struct Sequence {
     pub confirmed: bool,
     /// Flickered or grew at some time.
     pub was_lively: bool,
-    /// Every frame was asked for to verify it.
-    pub burst_asked: bool,
+    /// In the place of a lamp, where more is asked.
+    pub wary: bool,
+    /// When every frame was last asked for to verify it.
+    pub burst_asked: Option<MediaTime>,
     /// Areas of the first boxes: the median of three says how large it was, one box does not.
     areas_first: Vec<f32>,
     looks: Window<Option<Hit>>,
@@ -75,10 +97,16 @@ impl Sequence {
             misses: 0,
             confirmed: false,
             was_lively: false,
-            burst_asked: false,
+            wary: false,
+            burst_asked: None,
             areas_first: vec![hit.bbox.area()],
             looks,
         }
+    }
+
+    /// The same in the place of a lamp.
+    pub fn wary(now: Moment, hit: Hit) -> Self {
+        Self { wary: true, ..Self::new(now, hit) }
     }
 
     pub fn look(&mut self, now: Moment, hit: Option<Hit>) {
@@ -134,14 +162,14 @@ impl Sequence {
     pub fn confirm(&mut self, params: &FireParams, class: Class, ongoing: bool) {
         let lively = self.is_lively(params, class);
         self.was_lively |= lively;
-        self.confirmed |= lively && self.is_persistent(params, ongoing);
+        self.confirmed |= lively && self.is_persistent(params, class, ongoing);
     }
 
     /// Found in most looks of the window: the fewest newest looks that span the time asked for and could hold the hits asked for.
-    fn is_persistent(&self, params: &FireParams, ongoing: bool) -> bool {
+    fn is_persistent(&self, params: &FireParams, class: Class, ongoing: bool) -> bool {
         let Some((newest, _)) = self.looks.iter().next_back() else { return false };
         let looks_min = (params.hits_min as f32 / params.hits_share.get().max(0.01)).ceil() as usize;
-        let over = params.confirm_after_s.span();
+        let over = params.confirm_after_s.span() * if class == Class::Smoke { SMOKE_LASTS } else { 1 };
         // One look more than the span holds, or looks that do not come exactly on the beat would never span it.
         let mut window: Vec<&(Moment, Option<Hit>)> = Vec::new();
         for look in self.looks.iter().rev() {
@@ -170,13 +198,20 @@ impl Sequence {
             return false;
         }
         let side = mean.sqrt().max(1e-3);
-        let measured: Vec<bool> = hits.iter().filter(|hit| hit.change.is_some()).map(|hit| hit.flickers(params, 1.0)).collect();
-        let churns = measured.iter().filter(|flickers| **flickers).count() as f32 >= CHANGES_SHARE * measured.len() as f32;
+        let measured = || hits.iter().copied().filter(|hit| hit.change.is_some());
+        // Looks a second apart see change wherever traffic passes; a burst tells flames from it.
+        let under_way = self.last.brief && self.last.change.is_some();
+        let in_burst = under_way || measured().filter(|hit| hit.brief).count() >= CHANGES_BURST_MIN;
+        let telling = || measured().filter(|hit| hit.brief || !in_burst);
+        let (n, n_min) = (telling().count(), if in_burst { CHANGES_BURST_MIN } else { CHANGES_MIN });
+        let times = if self.wary { LAMP_FLICKER } else { 1.0 };
+        let churns = n >= n_min && flicker(telling(), params, times);
+        let is_measured = in_burst || n >= n_min;
         // A flame on the ground keeps three of its edges and throws the fourth about: the area alone would not tell.
         let edges: [fn(NormBox) -> f32; 4] = [NormBox::x1, NormBox::y1, NormBox::x2, NormBox::y2];
         let restless = |edge: fn(NormBox) -> f32| spread(hits.iter().map(|hit| edge(hit.bbox))).map_or(0.0, |(_, d)| d / side);
         let swing = edges.map(restless).into_iter().fold(deviation / mean, f32::max);
-        let flickers = if measured.len() >= CHANGES_MIN { churns } else { swing >= params.flicker_min.get() + EDGE_NOISE / side };
+        let flickers = if is_measured { churns } else { swing >= params.flicker_min.get() + EDGE_NOISE / side };
         let grows = self.growth() >= params.growth_min.get();
         let centre = |of: &[&Hit]| {
             let x = median(of.iter().map(|hit| hit.bbox.centre().x)).unwrap_or(0.0);
@@ -187,12 +222,73 @@ impl Sequence {
         let (from, to) = (centre(&hits[..ends]), centre(&hits[hits.len() - ends..]));
         let travelled = (to.0 - from.0).hypot(to.1 - from.1) / side;
         let top = |of: &[&Hit]| median(of.iter().map(|hit| hit.bbox.y1())).unwrap_or(0.0);
+        let moved = |edge: fn(NormBox) -> f32| {
+            let of = |of: &[&Hit]| median(of.iter().map(|hit| edge(hit.bbox))).unwrap_or(0.0);
+            (of(&hits[hits.len() - ends..]) - of(&hits[..ends])).abs() / side
+        };
+        let drifts = moved(NormBox::x1).min(moved(NormBox::x2)) > SMOKE_DRIFT_MAX;
         let rises = (top(&hits[..ends]) - top(&hits[hits.len() - ends..])) / side >= RISE_SIDES;
         match class {
             // Smoke goes up or spreads; dust and exhaust go where the wind and the lorry go.
-            Class::Smoke => (to.0 - from.0).abs() / side <= params.travel_sides_max.get() && (flickers || grows || rises),
+            Class::Smoke => !drifts && (flickers || grows || rises),
             // What was measured to hold still is no flame, however its boxes tremble.
-            _ => travelled <= params.travel_sides_max.get() && (flickers || (grows && measured.len() < CHANGES_MIN)),
+            _ => travelled <= params.travel_sides_max.get() && (flickers || (grows && !is_measured)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use matpho_scene::MediaTime;
+
+    use super::*;
+
+    /// Looks from the beginning of a suspicion on, an eighth of a second apart after the first two, in which its place changes by `inside` of a burst.
+    fn burst(class: Class, inside: f32, usual: f32, drift: f32) -> Sequence {
+        let params = FireParams::default();
+        let mut sequence: Option<Sequence> = None;
+        for n in 0..40u64 {
+            let x = 0.3 + drift * n as f32;
+            let bbox = NormBox::clipped(x, 0.5, x + 0.1, 0.6).unwrap();
+            let at = MediaTime::from_millis(n * 125);
+            let now = Moment { at, watched: at.since(MediaTime::ZERO) };
+            let change = Some(Change { inside: inside * [0.7, 1.4][n as usize % 2], around: usual });
+            let hit = Hit { bbox, score: 0.6, change, brief: n > 0 };
+            match &mut sequence {
+                None => sequence = Some(Sequence::new(now, hit)),
+                Some(sequence) => sequence.look(now, Some(hit)),
+            }
+            sequence.iter_mut().for_each(|s| s.confirm(&params, class, false));
+        }
+        sequence.unwrap()
+    }
+
+    #[test]
+    fn a_burst_tells_flames_from_what_only_shines() {
+        for (what, inside, usual, is_flame) in [
+            ("a flame", 7.0, 0.5, true),
+            ("a weak one before a camera that shakes", 6.0, 2.0, true),
+            ("a lamp", 0.6, 0.5, false),
+            ("a lamp before a camera that shakes", 6.0, 6.0, false),
+            ("cloth in the wind", 1.5, 0.5, false),
+        ] {
+            assert_eq!(burst(Class::Fire, inside, usual, 0.0).confirmed, is_flame, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_changes_in_the_place_of_a_lamp_must_change_more() {
+        let mut hit = Hit { bbox: NormBox::clipped(0.3, 0.5, 0.4, 0.6).unwrap(), score: 0.6, change: None, brief: true };
+        for (inside, counts) in [(3.0, false), (9.0, true)] {
+            hit.change = Some(Change { inside, around: 0.5 });
+            let hits = [hit; CHANGES_BURST_MIN];
+            assert_eq!(flicker(hits.iter(), &FireParams::default(), LAMP_FLICKER), counts, "{inside}");
+        }
+    }
+
+    #[test]
+    fn smoke_stays_where_it_comes_from_and_dust_goes_with_its_lorry() {
+        assert!(burst(Class::Smoke, 6.0, 0.5, 0.0).confirmed);
+        assert!(!burst(Class::Smoke, 6.0, 0.5, 0.003).confirmed);
     }
 }

@@ -125,7 +125,7 @@ impl From<Score> for f32 {
 pub struct Change {
     /// Mean absolute change of brightness in the place, 0 to 255.
     pub inside: f32,
-    /// The same in the rest of the picture: noise, and whatever else moves.
+    /// What half of the picture changes by at most: noise, rain, a camera that shakes.
     pub around: f32,
 }
 

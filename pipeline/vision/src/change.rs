@@ -12,6 +12,9 @@ use crate::health::HealthError;
 /// Pixels across of the grey copy: the grain of a flame, without the sensor's noise.
 const WIDTH: i32 = 320;
 
+/// Blocks across and down by which the usual change of a picture is told.
+const BLOCKS: (i32, i32) = (16, 9);
+
 /// Compares each picture of one camera with the one before.
 #[derive(Debug, Default)]
 pub struct ChangeProbe {
@@ -45,7 +48,7 @@ fn changes(before: &Mat, now: &Mat, boxes: &[NormBox]) -> opencv::Result<Vec<Cha
     let mut difference = Mat::default();
     core::absdiff(before, now, &mut difference)?;
     let (columns, rows) = (f64::from(now.cols()), f64::from(now.rows()));
-    let (all, pixels) = (sum(&difference)?, columns * rows);
+    let around = usual(&difference)?;
     boxes
         .iter()
         .map(|bbox| {
@@ -55,18 +58,19 @@ fn changes(before: &Mat, now: &Mat, boxes: &[NormBox]) -> opencv::Result<Vec<Cha
             let width = ((f64::from(bbox.x2()) * columns).ceil() as i32 - left).clamp(2, now.cols() - left);
             let height = ((f64::from(bbox.y2()) * rows).ceil() as i32 - top).clamp(2, now.rows() - top);
             let place = difference.roi(Rect::new(left, top, width, height))?;
-            let inside = sum(&place)?;
-            let inside_pixels = f64::from(width) * f64::from(height);
-            Ok(Change {
-                inside: (inside / inside_pixels) as f32,
-                around: ((all - inside) / (pixels - inside_pixels).max(1.0)).max(0.0) as f32,
-            })
+            Ok(Change { inside: core::mean(&place, &core::no_array())?[0] as f32, around })
         })
         .collect()
 }
 
-fn sum(mat: &impl core::ToInputArray) -> opencv::Result<f64> {
-    core::sum_elems(mat).map(|sums| sums[0])
+/// What half of the blocks of a picture change by at most: of noise, rain and a camera that shakes, but not of the traffic in a part of it.
+fn usual(difference: &Mat) -> opencv::Result<f32> {
+    let (mut precise, mut blocks) = (Mat::default(), Mat::default());
+    difference.convert_to(&mut precise, core::CV_32F, 1.0, 0.0)?;
+    imgproc::resize(&precise, &mut blocks, Size::new(BLOCKS.0, BLOCKS.1), 0.0, 0.0, imgproc::INTER_AREA)?;
+    let mut means = blocks.data_typed::<f32>()?.to_vec();
+    let middle = (means.len() - 1) / 2;
+    Ok(*means.select_nth_unstable_by(middle, f32::total_cmp).1)
 }
 
 fn grey(picture: &Picture) -> opencv::Result<Mat> {

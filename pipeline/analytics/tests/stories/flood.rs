@@ -1,7 +1,7 @@
 //! Water on the street.
 
 use matpho_analytics::{Analytic::*, CameraPlan, Mark, MarkOn, Memory, WaterMemory};
-use matpho_scene::NormPoint;
+use matpho_scene::{NormPoint, Polygon};
 
 use crate::script::*;
 
@@ -117,9 +117,10 @@ fn marks_of_known_height_tell_the_depth_and_who_gets_through() {
 #[test]
 fn what_a_zone_shows_dry_is_remembered_over_a_restart() {
     // Pale asphalt that the model takes for water, on 30 % of the zone, day after day.
+    let drawn = water(&[], 0.0).plan.zones()[0].polygon.clone();
+    let dry = WaterMemory { usual_share: 0.3, deviation: 0.02, readings: 500, watched_s: 7200.0, ..WaterMemory::within(&drawn) };
     let mut memory = Memory::default();
-    memory.water =
-        [("road".parse().unwrap(), WaterMemory { usual_share: 0.3, deviation: 0.02, readings: 500, watched_s: 7200.0 })].into();
+    memory.water = [("road".parse().unwrap(), dry)].into();
     let mut after = water(&[(0.0, 0.3), (600.0, 0.3), (610.0, 0.6), (700.0, 0.6)], 700.0);
     after.memory = Some(memory);
     after.ask(500.0, Flood).expect(
@@ -127,6 +128,22 @@ fn what_a_zone_shows_dry_is_remembered_over_a_restart() {
             500.0 ? flood Clear
             630.0 #1 began flood.street severe 60 % Steady since 605.0
             690.0 #1 updated flood.street severe 60 % Rising since 605.0
+            ",
+    );
+}
+
+#[test]
+fn a_zone_that_was_drawn_anew_learns_anew() {
+    let elsewhere = Polygon::try_from(vec![[0.1, 0.5], [0.9, 0.5], [0.9, 0.9]]).unwrap();
+    let dry =
+        WaterMemory { usual_share: 0.3, deviation: 0.02, readings: 500, watched_s: 7200.0, ..WaterMemory::within(&elsewhere) };
+    let mut memory = Memory::default();
+    memory.water = [("road".parse().unwrap(), dry)].into();
+    let mut after = water(&[(0.0, 0.3), (200.0, 0.3)], 200.0);
+    after.memory = Some(memory);
+    after.expect(
+        "
+            60.0 #1 began flood.street minor 30 % Steady since 0.0
             ",
     );
 }
