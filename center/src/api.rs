@@ -3,6 +3,7 @@
 //! **Invariants:** but for `/healthz`, the login, an upload with its own token and the console's files, nothing answers who is not
 //! logged in; what shows or changes something of the city asks the [`viewer`]'s rights; every write says who; a failure is a [`problem`] and tells nothing of the inside.
 
+pub mod audit;
 pub mod cameras;
 pub mod clips;
 pub mod console;
@@ -94,6 +95,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/api/v1/stream", get(stream::stream))
         .route("/api/v1/session", delete(session::end))
         .route("/api/v1/me", get(session::me))
+        .route("/api/v1/audit", get(audit::list))
         .route("/api/v1/settings", get(system::settings))
         .route("/api/v1/map/basemap.pmtiles", get(system::basemap))
         .route("/api/v1/openapi.json", get(system::openapi))

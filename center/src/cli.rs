@@ -2,6 +2,7 @@
 
 pub mod accounts;
 mod area;
+mod audit;
 pub mod backup;
 pub mod export;
 mod grant;
@@ -61,6 +62,9 @@ enum Command {
     /// Who may do what, where, until when.
     #[command(subcommand)]
     Grant(grant::Command),
+    /// The audit trail: who did what.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Lets go of what is older than the configuration keeps ([retention]).
     Retain {
         #[command(flatten)]
@@ -254,6 +258,7 @@ fn dispatch(command: Command) -> Result<(), Trouble> {
             area::at(&load(&config.config)?, longitude, latitude, on)
         }
         Command::Grant(command) => grant::run(command),
+        Command::Audit(command) => audit::run(command),
         Command::Retain { config, dry_run } => retain::retain(&load(&config.config)?, dry_run),
         Command::Backup { folder, config } => backup::backup(&load(&config.config)?, &folder),
         Command::Restore { folder, config } => backup::restore(&load(&config.config)?, &folder),

@@ -94,6 +94,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
     let folder = config.state.folder.clone();
     let store = Store::open(&config.state, &config.store).await?;
     let _lock = lock(&folder)?;
+    note_config(&store, &config).await?;
     let script_token_sha256 = script_token(&config)?.map(|token| token::sha256(&token));
     let (listener, address) = listen(&config, &folder).await?;
 
@@ -204,6 +205,13 @@ pub fn lock(folder: &std::path::Path) -> Result<File, StoreError> {
         Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse(folder.into())),
         Err(std::fs::TryLockError::Error(source)) => Err(StoreError::File { doing: "lock", path, source }),
     }
+}
+
+/// Another configuration than before is a change that the audit trail has. It names files with secrets, and holds none.
+async fn note_config(store: &Store, config: &Config) -> Result<(), StoreError> {
+    let mut tx = store.begin().await?;
+    tx.audit_config(&token::sha256(&format!("{config:?}")), crate::clock::now()).await?;
+    tx.commit().await
 }
 
 fn script_token(config: &Config) -> Result<Option<String>, RunError> {

@@ -10,6 +10,7 @@
 pub mod accounts;
 pub mod agencies;
 pub mod areas;
+pub mod audit;
 pub mod backup;
 pub mod centers;
 pub mod changes;

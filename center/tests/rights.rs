@@ -12,6 +12,7 @@ on_both_stores!(
     what_may_be_seen_may_not_be_done,
     a_listener_hears_of_their_own,
     places_follow_the_areas,
+    the_trail_holds_what_people_did,
 );
 
 const WARD: &str = "MP-XA:10001";
@@ -242,4 +243,56 @@ fn places_follow_the_areas() {
         let seen = (fires(&center, &lan, "").len(), fires(&center, &minh, "").len());
         if seen == (0, 1) { Ok(()) } else { Err(format!("{seen:?}")) }
     });
+}
+
+fn the_trail_holds_what_people_did() {
+    let (center, _gateway) = city();
+    let lan = user(&center, "lan", "admin");
+    let here = center.incidents("camera=here", 1)[0]["id"].as_str().unwrap().to_owned();
+    let url = format!("{}/api/v1/session", center.url().unwrap());
+    for name in ["lan", "mat-khau-cua-toi"] {
+        let body = json!({"name": name, "password": "wrong"}).to_string();
+        assert_eq!(request("POST", &url, &[], Some(body.as_bytes())).unwrap().0, 401);
+    }
+    ask(&center, &lan, "POST", &format!("/api/v1/incidents/{here}/note"), Some(r#"{"note":"gọi 114"}"#));
+    let id = grant(&center, "lan", &["--role", "area-admin", "--everywhere"]);
+    let text = center.command(&["audit", "export"], "");
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<_> = lines
+        .iter()
+        .map(|line| ["who", "what", "object", "outcome"].map(|key| line[key].as_str().unwrap()))
+        .filter(|[_, what, ..]| *what != "config_changed")
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ["matpho-center", "gateway_added", "tdm.gw-01", "done"],
+            ["matpho-center", "areas_imported", "", "done"],
+            ["matpho-center", "user_put", "lan", "done"],
+            ["lan", "login", "lan", "done"],
+            ["lan", "login", "lan", "refused"],
+            ["unknown", "login", "unknown", "refused"],
+            ["lan", "incident", &here, "done"],
+            ["matpho-center", "grant_added", &id, "done"],
+        ],
+        "{text}"
+    );
+    assert!(!text.contains("mat-khau"), "what stands in the field for the name may be a password");
+    let syslog = center.command(&["audit", "export", "--format", "syslog", "--after", "3"], "");
+    assert_eq!(syslog.lines().count(), lines.len() - 3, "{syslog}");
+    assert!(syslog.lines().all(|line| line.starts_with("<109>1 20") || line.starts_with("<108>1 20")), "{syslog}");
+    let said = center.command(&["audit", "verify"], "");
+    let known = said.trim().rsplit_once(' ').unwrap().1;
+    assert_eq!(center.command(&["audit", "verify", "--expect", known], ""), said);
+    let other = known.replace(':', ":0");
+    let wrong = common::center(&["audit", "verify", "--expect", &other, "--config", &center.config()], "");
+    assert_eq!(wrong.status.code(), Some(1), "a line that is not there");
+    // Who may read it.
+    let minh = user(&center, "minh", "operator");
+    assert_eq!(get(&center, &minh, "/api/v1/audit").0, 403);
+    let (status, page) = get(&center, &lan, "/api/v1/audit?what=login&who=lan&limit=2");
+    assert_eq!(status, 200, "{page}");
+    assert_eq!(page["items"].as_array().unwrap().len(), 2, "{page}");
+    assert!(page["items"][0]["line"].as_i64() > page["items"][1]["line"].as_i64());
+    assert!(page["items"][0]["address"].as_str().unwrap().starts_with("127."), "{page}");
 }

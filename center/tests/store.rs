@@ -89,6 +89,7 @@ on_both_stores!(async
     a_broken_value_is_the_fault_of_its_message,
     one_centre_learns_what_another_one_changed,
     two_centres_make_one_incident_of_one_fire,
+    nobody_edits_the_audit_trail,
 );
 
 async fn a_camera_that_recovered_closes_its_incident() {
@@ -297,5 +298,34 @@ async fn two_centres_make_one_incident_of_one_fire() {
     let (_, all) = stores[0].changes_since(0).await.unwrap();
     for (sequence, change) in all.unwrap() {
         assert!(seen.contains(&sequence), "{change:?}, number {sequence}, was never seen");
+    }
+}
+
+async fn nobody_edits_the_audit_trail() {
+    use matpho_center::store::audit::{Act, Deed, verify};
+    let home = Home::new();
+    let store = home.open().await;
+    for name in ["lan", "minh", "an"] {
+        let mut tx = store.begin().await.unwrap();
+        tx.audit(&Deed::done(name, Act::Login, name, json!({"note": "đăng nhập"})), at(0)).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    // What is not committed is not in the trail, and leaves no gap.
+    let mut tx = store.begin().await.unwrap();
+    tx.audit(&Deed::done("x", Act::Login, "x", Value::Null), at(0)).await.unwrap();
+    drop(tx);
+    let mut tx = store.begin().await.unwrap();
+    tx.audit(&Deed::done("an", Act::Logout, "an", Value::Null), at(9)).await.unwrap();
+    tx.commit().await.unwrap();
+    for forbidden in ["UPDATE audit SET who = 'x' WHERE line = 2", "DELETE FROM audit WHERE line = 4", "DELETE FROM audit"] {
+        let error = stores::run_sql(&home.config, forbidden).await.unwrap_err();
+        assert!(error.contains("the audit trail is not changed"), "{forbidden}: {error}");
+    }
+    let lines = store.audit_after(0, 10).await.unwrap();
+    assert_eq!(lines.len(), 4);
+    let mut before = None;
+    for line in &lines {
+        verify(line, before.as_ref()).unwrap();
+        before = Some((line.line, line.hash.clone()));
     }
 }

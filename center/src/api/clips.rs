@@ -6,9 +6,10 @@ use axum::{
     Json as Answer,
     body::Body,
     extract::{Path, Request, State},
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use serde_json::Value;
 
 use super::{
     Api, file,
@@ -20,7 +21,11 @@ use crate::{
     auth::guard,
     clips::{RequestError, UploadError},
     rights::Capability,
-    store::{clips::Asked, views::clip_view},
+    store::{
+        audit::{Act, Deed},
+        clips::Asked,
+        views::clip_view,
+    },
 };
 
 /// Asks the gateway for the clip of an event; needs `view.playback`, as seeing it does. It is on its way then; the live stream tells of its arrival (`incident`).
@@ -59,6 +64,13 @@ pub async fn show(State(api): State<Arc<Api>>, viewer: Viewer, Path(name): Path<
     viewer.event(&api, event, Capability::ViewPlayback).await?;
     let clip = api.shown.store.clip(event).await?.ok_or_else(absent)?;
     if let Some(path) = clip.path.as_ref().filter(|_| clip.state == "ready") {
+        // A player asks for one part after the other: the first is the one that counts.
+        let range = request.headers().get(header::RANGE).and_then(|range| range.to_str().ok());
+        if range.is_none_or(|range| range.starts_with("bytes=0-")) {
+            let mut tx = api.shown.store.begin().await?;
+            tx.audit(&Deed::done(&viewer.who.name, Act::ClipSeen, event, Value::Null), crate::clock::now()).await?;
+            tx.commit().await?;
+        }
         return file::serve(&api.shown.store.files().join(path), "video/mp4", Some(event), request.headers()).await;
     }
     let view = clip_view(event, Some(&clip), true);

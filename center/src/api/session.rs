@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use serde_json::Value;
 
 use super::{
     Api,
@@ -15,10 +16,13 @@ use super::{
     types::{Login, Me, Problem, SessionHold},
     viewer::Viewer,
 };
-use crate::auth::{
-    Identity,
-    guard::{COOKIE, is_same_origin},
-    password, token,
+use crate::{
+    auth::{
+        Identity,
+        guard::{COOKIE, is_same_origin},
+        password, token,
+    },
+    store::audit::{Act, Deed},
 };
 
 /// Logs in. The session is held in a cookie (the console) or in a token that the answer carries (scripts).
@@ -48,6 +52,15 @@ pub async fn begin(
         api.throttle.lock().failed(keys, Instant::now());
         api.metrics.logins_refused.one();
         tracing::warn!(name, address, "a login was refused");
+        // Whoever mistakes one field for the other has typed a password where the name belongs: only names that there are stay.
+        let known = user.as_ref().map_or("unknown", |user| user.name.as_str());
+        let mut tx = api.shown.store.begin().await?;
+        tx.audit(
+            &Deed { address: &address, done: false, ..Deed::done(known, Act::Login, known, Value::Null) },
+            crate::clock::now(),
+        )
+        .await?;
+        tx.commit().await?;
         return Err(Failure::new(StatusCode::UNAUTHORIZED, "wrong_login", "name or password is wrong"));
     }
     let Some(user) = user else { return Err(Failure::unauthorized()) };
@@ -56,6 +69,7 @@ pub async fn begin(
     let expires = now + api.session;
     let mut tx = api.shown.store.begin().await?;
     tx.begin_session(&token::sha256(&secret), &user.name, now, expires).await?;
+    tx.audit(&Deed { address: &address, ..Deed::done(&user.name, Act::Login, &user.name, Value::Null) }, now).await?;
     tx.commit().await?;
     tracing::info!(name = user.name, address, "logged in");
     let who = Identity { name: user.name.clone(), role: user.role, expires: Some(expires), session: None };
@@ -76,6 +90,7 @@ pub async fn end(State(api): State<Arc<Api>>, Extension(who): Extension<Identity
     if let Some(session) = &who.session {
         let mut tx = api.shown.store.begin().await?;
         tx.end_session(session).await?;
+        tx.audit(&Deed::done(&who.name, Act::Logout, &who.name, Value::Null), crate::clock::now()).await?;
         tx.commit().await?;
         tracing::info!(name = who.name, "logged out");
     }

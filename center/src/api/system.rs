@@ -112,7 +112,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
         super::incidents::note, super::events::list, super::events::show, super::events::picture, super::cameras::list,
         super::cameras::show, super::cameras::picture, super::cameras::edges, super::measurements::list, super::clips::show,
         super::clips::request, super::clips::upload, super::stream::stream, super::session::begin, super::session::end,
-        super::session::me, super::feeds::landing, super::feeds::conformance, super::feeds::collections, super::feeds::show,
+        super::session::me, super::audit::list, super::feeds::landing, super::feeds::conformance, super::feeds::collections, super::feeds::show,
         super::feeds::items, super::feeds::item, super::feeds::open_data, super::feeds::iris, settings, basemap, healthz, metrics
     ),
     components(schemas(Hello, Reset, Picture, Hotline)),

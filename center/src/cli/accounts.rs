@@ -8,6 +8,7 @@ use std::{
 use anyhow::Context;
 use matpho_wire::Address;
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+use serde_json::{Value, json};
 
 use super::{Trouble, block_on, print, wrong_use};
 use crate::{
@@ -19,7 +20,12 @@ use crate::{
         managed,
     },
     config::{Broker, Config},
-    store::{Store, accounts::User},
+    store::{
+        Store,
+        accounts::User,
+        audit::{Act, Deed},
+        incidents::SELF,
+    },
 };
 
 pub(super) fn add_user(config: &Config, name: String, role: Role, password_stdin: bool) -> Result<(), Trouble> {
@@ -32,6 +38,8 @@ pub(super) fn add_user(config: &Config, name: String, role: Role, password_stdin
         let store = Store::open(&config.state, &config.store).await?;
         let mut tx = store.begin().await?;
         let new = tx.put_user(&User { name: name.clone(), role, password_hash }, crate::clock::now()).await?;
+        let detail = json!({"role": role, "new": new});
+        tx.audit(&Deed::done(SELF, Act::UserPut, &name, detail), crate::clock::now()).await?;
         tx.commit().await?;
         store.close().await;
         Ok(new)
@@ -82,6 +90,14 @@ pub(super) fn add_edge(
     accounts.put(&account, &secret).map_err(|error| match error {
         BrokerError::Password => wrong_use(error),
         error => error.into(),
+    })?;
+    block_on(async {
+        let store = Store::open(&config.state, &config.store).await?;
+        let mut tx = store.begin().await?;
+        tx.audit(&Deed::done(SELF, Act::GatewayAdded, &account, Value::Null), crate::clock::now()).await?;
+        tx.commit().await?;
+        store.close().await;
+        Ok(())
     })?;
     let reloaded = managed::reload(&config.state.folder);
     match (password_stdin, password_file) {

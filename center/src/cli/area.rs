@@ -4,13 +4,19 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use jiff::civil::Date;
+use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use super::{Trouble, block_on, print, wrong_use};
 use crate::{
     area::{Area, AreaTree, import::Import},
     clock,
     config::Config,
-    store::Store,
+    store::{
+        Store,
+        audit::{Act, Deed},
+        incidents::SELF,
+    },
 };
 
 pub(super) fn import(config: &Config, files: &[PathBuf], dry_run: bool) -> Result<(), Trouble> {
@@ -39,6 +45,9 @@ pub(super) fn import(config: &Config, files: &[PathBuf], dry_run: bool) -> Resul
                     drop(tx);
                 } else {
                     tx.put_areas(&after).await?;
+                    let read: Vec<_> =
+                        contents.iter().map(|(name, bytes)| json!({"file": name, "sha256": sha256(bytes)})).collect();
+                    tx.audit(&Deed::done(SELF, Act::AreasImported, "", json!(read)), clock::now()).await?;
                     tx.commit().await.context("nothing was imported")?;
                     store.settle_places(clock::today()).await?;
                 }
@@ -57,6 +66,10 @@ pub(super) fn import(config: &Config, files: &[PathBuf], dry_run: bool) -> Resul
             Err(wrong_use(format!("nothing was imported: {errors}\n{}", said.join("\n"))))
         }
     }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
 }
 
 fn summary(before: &AreaTree, after: &AreaTree, dry_run: bool) -> String {

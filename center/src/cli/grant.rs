@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use matpho_scene::{WallTime, event::EventKind};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{ConfigFile, Trouble, block_on, load, print, wrong_use};
@@ -14,7 +15,10 @@ use crate::{
         Capabilities, Capability, Effect, Grant, GrantId, Kinds, Moment, Principal, Question, Rights, Scope, Subject, Window,
         capability::{ROLES, role},
     },
-    store::Store,
+    store::{
+        Store,
+        audit::{Act, Deed},
+    },
 };
 
 /// Who grants from the command line, in the ledger.
@@ -155,6 +159,7 @@ fn add(arguments: Add) -> Result<(), Trouble> {
         if complaint.is_none() {
             let mut tx = store.begin().await?;
             tx.add_grant(&grant).await?;
+            tx.audit(&Deed::done(BY, Act::GrantAdded, &grant.id.0, serde_json::to_value(&grant)?), clock::now()).await?;
             tx.commit().await.context("nothing was granted")?;
         }
         store.close().await;
@@ -214,6 +219,9 @@ fn revoke(config: &Config, id: GrantId) -> Result<(), Trouble> {
         let store = Store::open(&config.state, &config.store).await?;
         let mut tx = store.begin().await?;
         let done = tx.revoke_grant(&id, clock::now()).await?;
+        if done {
+            tx.audit(&Deed::done(BY, Act::GrantRevoked, &id.0, Value::Null), clock::now()).await?;
+        }
         tx.commit().await?;
         store.close().await;
         Ok(done)

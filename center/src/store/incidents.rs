@@ -6,7 +6,11 @@ use matpho_scene::{
 };
 use rand::RngCore;
 
-use super::{Change, StoreError, Tx, events, execute, fetch_all, fetch_one, fetch_optional, from_word, time, to, word};
+use super::{
+    Change, StoreError, Tx,
+    audit::{Act, Deed},
+    events, execute, fetch_all, fetch_one, fetch_optional, from_word, time, to, word,
+};
 use crate::{
     api::types::{CloseReason, Family, IncidentState, LogAction},
     incident::rules::{self, Candidate, EventFact, Sighting, Spot},
@@ -278,7 +282,11 @@ impl Tx {
                 .bind(note)
         )
         .map_err(to("write an incident's log"))?;
-        Ok(())
+        if who == SELF {
+            return Ok(());
+        }
+        let detail = serde_json::json!({"what": word(&what), "event": event, "note": note});
+        self.audit(&Deed::done(who, Act::Incident, incident, detail), at).await
     }
 
     async fn state(&mut self, incident: &str) -> Result<Option<IncidentState>, StoreError> {

@@ -124,9 +124,29 @@ pub(super) fn schema() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
+/// What has to be said in each database's own words: the lines between `-- SQLITE` and `-- POSTGRES` are SQLite's, those from there to `-- BOTH`,
+/// comments to SQLite, are PostgreSQL's.
+fn own_words(sql: &str) -> String {
+    let mut own = String::new();
+    let (mut sqlite, mut postgres) = (false, false);
+    for line in sql.lines() {
+        match line {
+            "-- SQLITE" => (sqlite, postgres) = (true, false),
+            "-- POSTGRES" => (sqlite, postgres) = (false, true),
+            "-- BOTH" => (sqlite, postgres) = (false, false),
+            _ if sqlite => {}
+            _ => {
+                own.push_str(if postgres { line.strip_prefix("-- ").unwrap_or(line) } else { line });
+                own.push('\n');
+            }
+        }
+    }
+    own
+}
+
 fn migrations_for_postgres() -> Migrator {
     let migrations = MIGRATIONS.iter().map(|migration| {
-        let sql = IN_POSTGRES.iter().fold(migration.sql.as_str().to_owned(), |sql, (from, to)| sql.replace(from, to));
+        let sql = IN_POSTGRES.iter().fold(own_words(migration.sql.as_str()), |sql, (from, to)| sql.replace(from, to));
         let description: Cow<'static, str> = migration.description.clone();
         let sql = AssertSqlSafe(sql).into_sql_str();
         Migration::new(migration.version, description, migration.migration_type, sql, migration.no_tx)

@@ -87,6 +87,25 @@ macro_rules! on_both_stores {
     };
 }
 
+/// Runs SQL on the database of a configuration, past the centre.
+pub async fn run_sql(config: &matpho_center::config::Config, sql: &str) -> Result<(), String> {
+    use matpho_center::config::database::Database;
+    use sqlx::{AssertSqlSafe, Connection};
+    let sql = AssertSqlSafe(sql.to_owned());
+    let done = match &config.store {
+        Database::Sqlite { .. } => {
+            let options = sqlx::sqlite::SqliteConnectOptions::new().filename(config.state.folder.join("center.db"));
+            let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.map(|_| ())
+        }
+        Database::Postgres(postgres) => {
+            let mut connection = sqlx::PgConnection::connect(&postgres.url).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.map(|_| ())
+        }
+    };
+    done.map_err(|error| error.to_string())
+}
+
 /// A PostgreSQL.
 pub struct Cluster {
     folder: PathBuf,
