@@ -59,6 +59,7 @@ fn main() -> Result<()> {
                 water_share: None,
                 water_by_zone: Vec::new(),
                 water_marks: Vec::new(),
+                water_grid: None,
                 minute_of_day: None,
                 health: None,
             };

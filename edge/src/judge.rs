@@ -189,6 +189,7 @@ pub fn record(
             .filter(|(_, reading)| !reading.marks.is_empty())
             .map(|(id, reading)| (id.clone(), reading.marks.clone()))
             .collect(),
+        water_grid: looked.water.iter().flatten().find(|(_, reading)| !reading.marks.is_empty()).map(|(_, reading)| reading.grid),
         minute_of_day: looked.minute_of_day,
         health: looked.health,
     }
@@ -218,7 +219,9 @@ pub fn looked(record: &FrameRecord, plan: &CameraPlan) -> Looked {
     let known: Vec<(ZoneId, WaterReading)> = plan
         .water_zones()
         .filter_map(|zone| record.water_by_zone.iter().find(|(id, _)| *id == zone.id))
-        .map(|(id, share)| (id.clone(), WaterReading { share: *share, marks: marks(id) }))
+        .map(|(id, share)| {
+            (id.clone(), WaterReading { share: *share, marks: marks(id), grid: record.water_grid.unwrap_or_default() })
+        })
         .collect();
     // Recorded with other zones, or by another tool: the share of the picture stands for each zone.
     let water = match (known.is_empty(), record.water_share) {
@@ -259,7 +262,10 @@ mod tests {
             vehicles: Some(vec![found(Class::Car, [0.1, 0.2, 0.3, 0.4])]),
             fire: Some(vec![]),
             fire_changes: Vec::new(),
-            water: Some(vec![("picture".parse().unwrap(), WaterReading { share: 0.25, marks: vec![0.9, 0.125] })]),
+            water: Some(vec![(
+                "picture".parse().unwrap(),
+                WaterReading { share: 0.25, marks: vec![0.9, 0.125], grid: [48, 28] },
+            )]),
             water_share: Some(0.25),
             health: None,
             minute_of_day: Some(754),

@@ -233,7 +233,7 @@ fn shares(mask: &Mask, plan: &CameraPlan, threshold: f32) -> (Option<Vec<(ZoneId
         .filter_map(|zone| {
             let share = mask.share_within(&zone.polygon, level)?;
             let marks = zone.marks.iter().map(|mark| (even(mask.at(mark.picture)) * 1000.0).round() / 1000.0).collect();
-            Some((zone.id.clone(), WaterReading { share, marks }, zone.polygon.area()))
+            Some((zone.id.clone(), WaterReading { share, marks, grid: mask.grid() }, zone.polygon.area()))
         })
         .collect();
     let area: f32 = by_zone.iter().map(|(_, _, area)| area).sum();

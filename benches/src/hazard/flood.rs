@@ -21,6 +21,8 @@ const PICTURE: PictureSize = PictureSize { width: 480, height: 270 };
 const CELLS: (usize, usize) = (48, 28);
 /// From one reading to the next.
 pub const EVERY_S: f64 = 10.0;
+/// A band said with this confidence ought to be right.
+pub const SURE: f32 = 0.8;
 /// From this share of the road on a person would call it flooded.
 const VISIBLE_SHARE: f32 = 0.1;
 
@@ -165,6 +167,12 @@ pub struct FloodOutcome {
     pub banded: usize,
     /// Of them with the right band.
     pub right: usize,
+    /// Of them that are said with a confidence of [`SURE`] and more, and of these that are right.
+    pub sure: usize,
+    /// See `sure`.
+    pub sure_right: usize,
+    /// Sum of the confidences: so many ought to be right.
+    pub expected_right: f64,
     /// Of them that are right or within 2 cm of it.
     pub nearly: usize,
     /// Cells over the threshold in truth and mask, and in either.
@@ -188,7 +196,8 @@ pub fn play(scene: &FloodScene, params: Params, sight: WaterSight, seed: u64, ma
         let (both, either) = overlap(&mask, &wet.cells);
         outcome.overlap = (outcome.overlap.0 + both, outcome.overlap.1 + either);
         let share = mask.share_within(&zone.polygon, 128).unwrap_or(0.0);
-        let reading = WaterReading { share, marks: zone.marks.iter().map(|mark| mask.at(mark.picture)).collect() };
+        let marks = zone.marks.iter().map(|mark| mask.at(mark.picture)).collect();
+        let reading = WaterReading { share, marks, grid: mask.grid() };
         let at = MediaTime::from_secs_f64(wet.t);
         let readings = [(zone.id.clone(), reading)];
         analytics.handle_input(at, Input::Frame(Observation { water: Some(&readings), ..Observation::bare(PICTURE) }));
@@ -212,11 +221,14 @@ pub fn play(scene: &FloodScene, params: Params, sight: WaterSight, seed: u64, ma
             };
         }
         if let (Some(band), true) = (said, wet.depth_cm > 0.5) {
-            let now = analytics.depth(&zone.id).or(band);
+            let (now, sure) = analytics.depth(&zone.id).map_or((band, 0.0), |(band, sure)| (Some(band), sure));
             outcome.readings += 1;
             outcome.banded += usize::from(now.is_some());
             let right = |cm: f32| now == Some(DepthBand::of_cm(cm));
             outcome.right += usize::from(right(wet.depth_cm));
+            outcome.sure += usize::from(sure >= SURE);
+            outcome.sure_right += usize::from(sure >= SURE && right(wet.depth_cm));
+            outcome.expected_right += f64::from(sure);
             outcome.nearly += usize::from([-2.0, 0.0, 2.0].into_iter().any(|off| right(wet.depth_cm + off)));
         }
     }

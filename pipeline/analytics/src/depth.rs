@@ -1,13 +1,17 @@
 //! How deep water stands, read from marks of known height: which of them are under it.
 //!
 //! A mark is a place in the picture whose height above the lowest point of its road is known: a line of a surveyed staff drawn up a wall or pillar, a kerb's top, a
-//! doorstep, the crown of the road. Water is level, so there is one height up to which marks are wet and above which they are dry; it lies between two
-//! marks, and never is known better than that. What comes out is a band, how sure it is, and what it was read from.
+//! doorstep, the crown of the road. Water is level, so there is one height up to which marks are wet and above which they are dry. Marks nearer together than
+//! a cell of the mask share that cell's probability in part: how it falls along them tells the level between them. A belief over the levels is kept from reading to
+//! reading, since water rises slowly. What comes out is the likeliest band, how likely it is, and what it was read from.
 
-use matpho_scene::{NormPoint, event::DepthBand};
+use matpho_scene::{NormPoint, WaterReading, event::DepthBand};
 use serde::{Deserialize, Serialize};
 
-use crate::{moment::Moment, window::Window};
+use crate::{
+    moment::Moment,
+    window::{Window, median},
+};
 
 /// A place in the picture of known height.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -55,125 +59,214 @@ impl MarkOn {
     }
 }
 
-/// Above the highest mark, water is taken to stand at most this much higher.
-const ABOVE_CM: f32 = 20.0;
-/// Below the lowest mark it may be anything down to the road.
-const ROAD_CM: f32 = 0.0;
-/// The depth is the median of so many readings, and none before so many.
-const READINGS: usize = 5;
+/// Levels that are told apart, one a centimetre, from the road up.
+const LEVELS: usize = 101;
+/// No depth before so many readings.
 const READINGS_MIN: usize = 3;
+/// From dry to wet takes so many cells of a mask: what is between is in part of both.
+const RAMP_CELLS: f32 = 1.4;
+/// Within these, cm of height from dry to wet. A mask that does not say how fine it is counts as the finest.
+const RAMP_CM: (f32, f32) = (3.0, 80.0);
+/// Marks this many cells apart at most tell how many centimetres a cell holds.
+const NEAR_CELLS: f32 = 6.0;
+/// What models give to wet places and to dry ones: anything of these, the same along one reference, since a far wall is wet with less certainty
+/// than the road before it. Only how it changes along the marks tells the level.
+const WET: [f32; 6] = [0.45, 0.55, 0.65, 0.75, 0.85, 0.95];
+const DRY: [f32; 6] = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5];
+/// Wet differs from dry by this much at least.
+const CONTRAST_MIN: f32 = 0.25;
+/// Standard deviation of a probability along a staff, and along marks that lie apart; what is worse than three of them is some other error.
+const ERROR_STAFF: f32 = 0.06;
+const ERROR_APART: f32 = 0.12;
+const WORST: f32 = 4.5;
+/// Errors of a mask last about so long: readings closer than that tell little that is new. Seconds.
+const ERRORS_LAST_S: f32 = 45.0;
+/// Water rises and falls by about this much in a second, cm (times the root of the time), and jumps with this chance a second.
+const WALK_CM: f32 = 0.47;
+const JUMPS: f32 = 0.001;
+/// A range of depths holds the truth with this chance.
+const SURE: f32 = 0.9;
 
 /// What is known of the depth.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Depth {
+    /// The likeliest.
     pub band: DepthBand,
-    /// 0 to 1.
+    /// How likely, 0 to 1.
     pub confidence: f32,
     /// What the mark next to the waterline lies on.
     pub reference: &'static str,
-    /// Between these, cm.
+    /// Between these with a chance of nine in ten, cm.
     pub between_cm: (f32, f32),
 }
 
-/// The marks of one zone over time.
+/// Marks whose probabilities are read alike: of one kind, on one side of the picture.
+#[derive(Debug)]
+struct Reference {
+    marks: Vec<usize>,
+    error: f32,
+}
+
+/// The marks of one zone over time: how likely each level of the water is (a histogram filter).
 #[derive(Debug)]
 pub(crate) struct Gauge {
     /// Lowest first.
     marks: Vec<Mark>,
-    /// How many marks were under water, and how well that explains the reading, 0 to 1.
-    readings: Window<(usize, f32)>,
+    references: Vec<Reference>,
+    /// How wet each mark looks at each level, for masks of this many columns and rows.
+    wetness: Vec<[f32; LEVELS]>,
+    grid: Option<[u32; 2]>,
+    belief: [f32; LEVELS],
+    last: Option<Moment>,
+    /// The mean level after each reading, cm.
+    readings: Window<f32>,
 }
 
 impl Gauge {
     /// `marks` lowest first; `span`: how long readings stay.
     pub fn new(marks: Vec<Mark>, span: std::time::Duration) -> Self {
-        Self { marks, readings: Window::new(span) }
-    }
-
-    /// One reading: the probability of water at each mark, in their order.
-    pub fn look(&mut self, now: Moment, wet: &[f32]) {
-        if !self.marks.is_empty() && wet.len() == self.marks.len() && wet.iter().all(|p| p.is_finite()) {
-            self.readings.push(now, waterline(wet));
+        let mut references: Vec<((MarkOn, bool), Reference)> = Vec::new();
+        for (n, mark) in marks.iter().enumerate() {
+            let key = (mark.on, mark.picture.x < 0.5);
+            match references.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, reference)) => reference.marks.push(n),
+                None => {
+                    let error = if mark.on == MarkOn::Staff { ERROR_STAFF } else { ERROR_APART };
+                    references.push((key, Reference { marks: vec![n], error }));
+                }
+            }
+        }
+        Self {
+            marks,
+            references: references.into_iter().map(|(_, reference)| reference).collect(),
+            wetness: Vec::new(),
+            grid: None,
+            belief: [1.0 / LEVELS as f32; LEVELS],
+            last: None,
+            readings: Window::new(span),
         }
     }
 
-    /// Between which heights water stands that covers so many marks.
-    fn between_cm(&self, under: usize) -> (f32, f32) {
-        let height = |n: usize| self.marks.get(n).map(|mark| mark.height_cm);
-        let from = under.checked_sub(1).and_then(height).unwrap_or(ROAD_CM);
-        (from, height(under).unwrap_or(from + ABOVE_CM))
+    /// One reading of a mask.
+    pub fn look(&mut self, now: Moment, seen: &WaterReading) {
+        let wet = &seen.marks;
+        if self.marks.is_empty() || wet.len() != self.marks.len() || !wet.iter().all(|p| p.is_finite()) {
+            return;
+        }
+        if self.grid != Some(seen.grid) {
+            self.grid = Some(seen.grid);
+            self.wetness =
+                self.ramps_cm(seen.grid).iter().zip(&self.marks).map(|(ramp, mark)| wetness(mark.height_cm, *ramp)).collect();
+        }
+        let since_s = self.last.replace(now).map_or(ERRORS_LAST_S, |last| now.secs_since(last)).max(0.1);
+        self.pass(since_s);
+        let news = 1.0 - (-since_s / ERRORS_LAST_S).exp();
+        let mut speaks = [0.0f32; LEVELS];
+        for reference in &self.references {
+            for (sum, log) in speaks.iter_mut().zip(self.likelihood(reference, wet)) {
+                *sum += news * log;
+            }
+        }
+        let most = speaks.iter().copied().fold(f32::MIN, f32::max);
+        self.belief.iter_mut().zip(speaks).for_each(|(belief, log)| *belief *= (log - most).exp());
+        let sum: f32 = self.belief.iter().sum();
+        self.belief.iter_mut().for_each(|belief| *belief /= sum.max(f32::MIN_POSITIVE));
+        let mean = self.belief.iter().enumerate().map(|(level, belief)| level as f32 * belief).sum();
+        self.readings.push(now, mean);
+    }
+
+    /// How many centimetres of height it takes from dry to wet at each mark, by how far its neighbours are from it in the mask.
+    fn ramps_cm(&self, grid: [u32; 2]) -> Vec<f32> {
+        let cells = |mark: &Mark| (mark.picture.x * grid[0] as f32, mark.picture.y * grid[1] as f32);
+        let ramp = |mark: &Mark| {
+            let ((x, y), higher) = (cells(mark), |other: &Mark| (other.height_cm - mark.height_cm).abs());
+            let nearest = self
+                .marks
+                .iter()
+                .filter(|other| other.on == mark.on && higher(other) > 0.5)
+                .map(|other| ((cells(other).0 - x).hypot(cells(other).1 - y), higher(other)))
+                .filter(|(apart, _)| *apart <= NEAR_CELLS)
+                .min_by(|a, b| a.0.total_cmp(&b.0));
+            nearest.map_or(RAMP_CM.0, |(apart, higher)| RAMP_CELLS * higher / apart.max(0.05))
+        };
+        let known = grid[0] > 0 && grid[1] > 0;
+        self.marks.iter().map(|mark| if known { ramp(mark).clamp(RAMP_CM.0, RAMP_CM.1) } else { RAMP_CM.0 }).collect()
+    }
+
+    /// Time passes: water may have risen or fallen.
+    fn pass(&mut self, since_s: f32) {
+        let walk = (WALK_CM * since_s.sqrt()).clamp(0.3, 8.0);
+        let reach = (3.0 * walk).ceil() as usize;
+        let weights: Vec<f32> = (0..=2 * reach).map(|n| (-0.5 * ((n as f32 - reach as f32) / walk).powi(2)).exp()).collect();
+        let total: f32 = weights.iter().sum();
+        let before = self.belief;
+        let jumps = (JUMPS * since_s).min(0.5);
+        for (level, belief) in self.belief.iter_mut().enumerate() {
+            let from = |n: usize| before[(level + n).saturating_sub(reach).min(LEVELS - 1)];
+            let walked: f32 = weights.iter().enumerate().map(|(n, weight)| weight * from(n)).sum::<f32>() / total;
+            *belief = (1.0 - jumps) * walked + jumps / LEVELS as f32;
+        }
+    }
+
+    /// How likely one reference's probabilities are at each level, as a logarithm.
+    fn likelihood(&self, reference: &Reference, wet: &[f32]) -> [f32; LEVELS] {
+        let mut sums = [0.0f32; LEVELS];
+        let pairs =
+            WET.iter().flat_map(|wet| DRY.iter().map(move |dry| (*wet, *dry))).filter(|(wet, dry)| wet - dry >= CONTRAST_MIN);
+        for (is_wet, is_dry) in pairs {
+            for (level, sum) in sums.iter_mut().enumerate() {
+                let against = reference.marks.iter().map(|&mark| {
+                    let expected = is_dry + (is_wet - is_dry) * self.wetness[mark][level];
+                    (0.5 * ((wet[mark] - expected) / reference.error).powi(2)).min(WORST)
+                });
+                *sum += (-against.sum::<f32>()).exp();
+            }
+        }
+        sums.map(|sum| (sum + 1e-12).ln())
     }
 
     /// How much deeper it has become over the last `over`, cm: the newest third of the readings against the oldest.
     pub fn change_cm(&self, now: Moment, over: std::time::Duration) -> Option<f32> {
-        let within: Vec<(usize, f32)> =
-            self.readings.iter().filter(|(when, _)| now.since(*when) <= over).map(|(_, reading)| *reading).collect();
-        let third = within.len() / 3;
-        if third == 0 {
-            return None;
-        }
-        let middle_cm = |of: &[(usize, f32)]| {
-            let (from, to) = self.between_cm(middle(&mut of.to_vec()));
-            (from + to) / 2.0
-        };
-        Some(middle_cm(&within[2 * third..]) - middle_cm(&within[..third]))
+        let within = || self.readings.iter().filter(|(when, _)| now.since(*when) <= over).map(|(_, level)| *level);
+        let third = within().count() / 3;
+        let (older, newer) = (median(within().take(third)), median(within().skip(2 * third)));
+        (third > 0).then(|| newer.zip(older).map(|(newer, older)| newer - older))?
     }
 
     /// The depth now; `None` without marks, or before there are enough readings.
     pub fn depth(&self) -> Option<Depth> {
-        let mut last: Vec<(usize, f32)> = self.readings.values().rev().take(READINGS).copied().collect();
-        if last.len() < READINGS_MIN {
-            return None;
-        }
-        let under = middle(&mut last);
-        let agreement = last.iter().map(|(_, agreement)| agreement).sum::<f32>() / last.len() as f32;
-        let same = last.iter().filter(|(n, _)| *n == under).count() as f32 / last.len() as f32;
-        let (from, to) = self.between_cm(under);
-        let (band, share) = band_of(from, to);
-        let nearest = self.marks[under.saturating_sub(1).min(self.marks.len() - 1)];
+        let mean = self.readings.values().next_back().filter(|_| self.readings.len() >= READINGS_MIN)?;
+        let chance = |band: DepthBand| -> f32 {
+            let levels = self.belief.iter().enumerate().filter(|(level, _)| DepthBand::of_cm(*level as f32) == band);
+            levels.map(|(_, belief)| belief).sum()
+        };
+        // The shallower of two that are as likely: a band too deep closes a road.
+        let (band, confidence) =
+            DepthBand::ALL.into_iter().map(|band| (band, chance(band))).rev().max_by(|a, b| a.1.total_cmp(&b.1))?;
+        let quantile = |share: f32| {
+            let mut sum = 0.0;
+            self.belief.iter().position(|belief| {
+                sum += belief;
+                sum >= share
+            })
+        };
+        let between = [(1.0 - SURE) / 2.0, (1.0 + SURE) / 2.0].map(|share| quantile(share).unwrap_or(LEVELS - 1) as f32);
+        let nearest = self.marks.iter().min_by(|a, b| (a.height_cm - mean).abs().total_cmp(&(b.height_cm - mean).abs()))?;
         Some(Depth {
             band,
-            confidence: (share * agreement * (0.5 + 0.5 * same)).clamp(0.0, 1.0),
+            confidence: confidence.clamp(0.0, 1.0),
             reference: nearest.on.as_str(),
-            between_cm: (from, to),
+            between_cm: (between[0], between[1]),
         })
     }
 }
 
-/// The middle number of marks under water; the lower of two.
-fn middle(readings: &mut [(usize, f32)]) -> usize {
-    readings.sort_by_key(|(under, _)| *under);
-    readings.get(readings.len().saturating_sub(1) / 2).map_or(0, |(under, _)| *under)
-}
-
-/// How many marks, lowest first, are under water: the number that the probabilities speak against least. And how well it explains them, 0 to 1.
-fn waterline(wet: &[f32]) -> (usize, f32) {
-    let mut against: f32 = wet.iter().sum();
-    let mut best = (0, against);
-    for (n, p) in wet.iter().enumerate() {
-        against += 1.0 - 2.0 * p;
-        // The lower line where two explain as much: a band too deep closes a road.
-        if against < best.1 - 1e-6 {
-            best = (n + 1, against);
-        }
-    }
-    (best.0, (1.0 - best.1 / wet.len() as f32).clamp(0.0, 1.0))
-}
-
-/// The band that holds most of a range of depths, and how much of it.
-fn band_of(from_cm: f32, to_cm: f32) -> (DepthBand, f32) {
-    let inside = |band: DepthBand| {
-        let (low, high) = band.range_cm();
-        let high = if band == DepthBand::Over50 { f32::INFINITY } else { high };
-        (to_cm.min(high) - from_cm.max(low)).max(0.0)
-    };
-    let span = to_cm - from_cm;
-    if span < 0.1 {
-        return (DepthBand::of_cm(from_cm), 1.0);
-    }
-    // The shallower of two that hold as much.
-    let best = DepthBand::ALL.into_iter().rev().max_by(|a, b| inside(*a).total_cmp(&inside(*b))).unwrap_or(DepthBand::Under10);
-    (best, inside(best) / span)
+/// How wet a mark looks at each level, 0 to 1, where it takes `ramp_cm` from dry to wet: between a straight line and a smooth step.
+fn wetness(height_cm: f32, ramp_cm: f32) -> [f32; LEVELS] {
+    std::array::from_fn(|level| {
+        let x = ((level as f32 - height_cm) / ramp_cm + 0.5).clamp(0.0, 1.0);
+        0.5 * x + 0.5 * x * x * (3.0 - 2.0 * x)
+    })
 }
 
 #[cfg(test)]
@@ -184,15 +277,20 @@ mod tests {
 
     use super::*;
 
+    /// A staff of these heights at the side of the picture, 20 cm of it in a cell of a mask of 48 by 28.
     fn gauge(heights_cm: &[f32]) -> Gauge {
-        let mark = |&height_cm: &f32| Mark { picture: NormPoint::clamped(0.5, 0.5), height_cm, on: MarkOn::Staff };
+        let mark = |&height_cm: &f32| Mark {
+            picture: NormPoint::clamped(0.1, 0.8 - height_cm / 20.0 / 28.0),
+            height_cm,
+            on: MarkOn::Staff,
+        };
         Gauge::new(heights_cm.iter().map(mark).collect(), Duration::from_secs(600))
     }
 
-    fn read(gauge: &mut Gauge, readings: &[&[f32]]) -> Option<Depth> {
+    fn read(gauge: &mut Gauge, grid: [u32; 2], readings: &[&[f32]]) -> Option<Depth> {
         for (n, wet) in readings.iter().enumerate() {
-            let now = Moment { at: MediaTime::from_millis(5000 * n as u64), watched: Duration::from_secs(5 * n as u64) };
-            gauge.look(now, wet);
+            let now = Moment { at: MediaTime::from_millis(10_000 * n as u64), watched: Duration::from_secs(10 * n as u64) };
+            gauge.look(now, &WaterReading { marks: wet.to_vec(), grid, ..WaterReading::default() });
         }
         gauge.depth()
     }
@@ -203,42 +301,47 @@ mod tests {
         for (wet, band) in [
             ([0.1, 0.0, 0.0, 0.0, 0.0], DepthBand::Under10),
             ([0.9, 0.2, 0.1, 0.0, 0.0], DepthBand::Under10),
-            ([0.9, 0.8, 0.3, 0.0, 0.0], DepthBand::From10To20),
+            ([0.9, 0.8, 0.1, 0.0, 0.0], DepthBand::From10To20),
             ([0.9, 0.9, 0.9, 0.2, 0.1], DepthBand::From20To30),
             ([0.9, 0.9, 0.9, 0.8, 0.1], DepthBand::From30To50),
             ([0.9, 0.9, 0.9, 0.9, 0.9], DepthBand::Over50),
         ] {
-            let depth = read(&mut gauge(&marks), &[&wet[..]; 5]).unwrap();
-            assert_eq!(depth.band, band, "{wet:?}");
-            assert!(depth.confidence > 0.6, "{depth:?}");
+            let depth = read(&mut gauge(&marks), [0, 0], &[&wet[..]; 8]).unwrap();
+            assert_eq!(depth.band, band, "{wet:?}: {depth:?}");
         }
     }
 
     #[test]
-    fn a_dry_mark_below_a_wet_one_is_outvoted_and_costs_confidence() {
-        let marks = [0.0, 10.0, 20.0, 30.0];
-        let sure = read(&mut gauge(&marks), &[&[0.9, 0.9, 0.9, 0.1][..]; 5]).unwrap();
-        let odd = read(&mut gauge(&marks), &[&[0.9, 0.1, 0.9, 0.1][..]; 5]).unwrap();
-        assert_eq!(sure.band, DepthBand::From20To30);
-        assert!(odd.confidence < 0.8 * sure.confidence, "{odd:?} {sure:?}");
+    fn marks_nearer_than_a_cell_are_told_apart_by_how_wet_they_look() {
+        let marks = [20.0, 25.0, 30.0, 40.0, 50.0];
+        // The model gives less to a far wall than to the road: what counts is the slope.
+        for (most, least) in [(0.9, 0.1), (0.65, 0.15)] {
+            for level in [24.0f32, 38.0] {
+                let wet: Vec<f32> =
+                    marks.iter().map(|height| least + (most - least) * wetness(*height, 28.0)[level as usize]).collect();
+                let depth = read(&mut gauge(&marks), [48, 28], &[&wet[..]; 12]).unwrap();
+                assert_eq!(depth.band, DepthBand::of_cm(level), "{level}: {depth:?}");
+                assert!((depth.between_cm.0..=depth.between_cm.1).contains(&level), "{depth:?}");
+            }
+        }
     }
 
     #[test]
     fn one_bad_reading_changes_nothing() {
-        let (wet, bad): (&[f32], &[f32]) = (&[0.9, 0.9, 0.1], &[0.9, 0.1, 0.1]);
-        let mut gauge = gauge(&[0.0, 15.0, 40.0]);
-        assert_eq!(read(&mut gauge, &[wet, wet, bad, wet, wet]).unwrap().band, DepthBand::From20To30);
+        let (wet, bad): (&[f32], &[f32]) = (&[0.9, 0.9, 0.9, 0.1], &[0.9, 0.1, 0.1, 0.1]);
+        let depth = read(&mut gauge(&[0.0, 10.0, 20.0, 30.0]), [0, 0], &[wet, wet, wet, wet, wet, wet, bad, wet]).unwrap();
+        assert_eq!(depth.band, DepthBand::From20To30);
     }
 
     #[test]
     fn marks_far_apart_make_an_unsure_band() {
-        let depth = read(&mut gauge(&[0.0, 45.0]), &[&[0.9, 0.1][..]; 5]).unwrap();
-        assert!(depth.confidence < 0.4, "{depth:?}");
+        let depth = read(&mut gauge(&[0.0, 45.0]), [0, 0], &[&[0.9, 0.1][..]; 8]).unwrap();
+        assert!(depth.confidence < 0.6 && depth.between_cm.1 - depth.between_cm.0 > 20.0, "{depth:?}");
     }
 
     #[test]
     fn nothing_is_said_without_marks_or_before_three_readings() {
-        assert_eq!(read(&mut gauge(&[]), &[&[][..]; 5]), None);
-        assert_eq!(read(&mut gauge(&[10.0]), &[&[0.9][..]; 2]), None);
+        assert_eq!(read(&mut gauge(&[]), [48, 28], &[&[][..]; 5]), None);
+        assert_eq!(read(&mut gauge(&[10.0]), [48, 28], &[&[0.9][..]; 2]), None);
     }
 }

@@ -263,8 +263,8 @@ impl CameraAnalytics {
         said.unwrap_or(Judgement::Unknown)
     }
 
-    /// How deep water stands in a zone now; `None` where that is not known.
-    pub fn depth(&self, zone: &ZoneId) -> Option<DepthBand> {
+    /// How deep water stands in a zone now, and how likely that is, 0 to 1; `None` where nothing is known.
+    pub fn depth(&self, zone: &ZoneId) -> Option<(DepthBand, f32)> {
         self.flood.as_ref()?.depth(zone)
     }
 

@@ -190,7 +190,7 @@ impl Surface {
 
     fn look(&mut self, now: Moment, seen: &WaterReading, params: &FloodParams, desk: &mut Desk) {
         let reading = if seen.share.is_finite() { seen.share.clamp(0.0, 1.0) } else { return };
-        self.gauge.look(now, &seen.marks);
+        self.gauge.look(now, seen);
         self.readings.push(now, reading);
         self.trace.push(now.at, reading);
         self.period_from.get_or_insert(now.at);
@@ -256,7 +256,7 @@ impl Surface {
 
     /// How deep it is, where water is seen to stand.
     fn depth(&self) -> Option<Depth> {
-        self.gauge.depth().filter(|depth| self.open.is_some() || depth.between_cm.0 > 0.0)
+        self.gauge.depth().filter(|depth| self.open.is_some() || depth.between_cm.0 > 1.0)
     }
 
     /// The newest readings against those of a while ago.
@@ -391,9 +391,9 @@ impl Flood {
         }
     }
 
-    /// How deep it is in a zone.
-    pub fn depth(&self, zone: &ZoneId) -> Option<DepthBand> {
-        self.zones.iter().find(|surface| surface.id == *zone)?.depth().map(|depth| depth.band)
+    /// How deep it is in a zone, and how likely that is.
+    pub fn depth(&self, zone: &ZoneId) -> Option<(DepthBand, f32)> {
+        self.zones.iter().find(|surface| surface.id == *zone)?.depth().map(|depth| (depth.band, depth.confidence))
     }
 
     pub fn stop(&mut self, at: MediaTime, desk: &mut Desk) {

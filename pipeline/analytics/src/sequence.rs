@@ -203,10 +203,12 @@ impl Sequence {
         let under_way = self.last.brief && self.last.change.is_some();
         let in_burst = under_way || measured().filter(|hit| hit.brief).count() >= CHANGES_BURST_MIN;
         let telling = || measured().filter(|hit| hit.brief || !in_burst);
-        let (n, n_min) = (telling().count(), if in_burst { CHANGES_BURST_MIN } else { CHANGES_MIN });
+        // A burst that was cut short, or found little, lets few looks speak no longer.
+        let n_min = if measured().any(|hit| hit.brief) { CHANGES_BURST_MIN } else { CHANGES_MIN };
+        let n = telling().count();
         let times = if self.wary { LAMP_FLICKER } else { 1.0 };
         let churns = n >= n_min && flicker(telling(), params, times);
-        let is_measured = in_burst || n >= n_min;
+        let is_measured = n_min == CHANGES_BURST_MIN || n >= n_min;
         // A flame on the ground keeps three of its edges and throws the fourth about: the area alone would not tell.
         let edges: [fn(NormBox) -> f32; 4] = [NormBox::x1, NormBox::y1, NormBox::x2, NormBox::y2];
         let restless = |edge: fn(NormBox) -> f32| spread(hits.iter().map(|hit| edge(hit.bbox))).map_or(0.0, |(_, d)| d / side);

@@ -23,12 +23,19 @@ pub struct WaterReading {
     /// Probability of water at each of the zone's depth marks, 0 to 1, in their order; empty where it has none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub marks: Vec<f32>,
+    /// Columns and rows of the mask that they were read from: how fine it is; zeros where that is not known.
+    #[serde(default, skip_serializing_if = "WaterReading::is_unknown")]
+    pub grid: [u32; 2],
 }
 
 impl WaterReading {
+    fn is_unknown(grid: &[u32; 2]) -> bool {
+        *grid == [0, 0]
+    }
+
     /// A share, and no marks.
     pub const fn share(share: f32) -> Self {
-        Self { share, marks: Vec::new() }
+        Self { share, marks: Vec::new(), grid: [0, 0] }
     }
 }
 
@@ -49,6 +56,11 @@ impl Mask {
         } else {
             Err(MaskError { width, height, got: cells.len() })
         }
+    }
+
+    /// Columns and rows.
+    pub fn grid(&self) -> [u32; 2] {
+        [self.width, self.height]
     }
 
     /// Cells across.

@@ -40,6 +40,9 @@ pub struct FrameRecord {
     /// Probability of water at each depth mark, by zone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub water_marks: Vec<(ZoneId, Vec<f32>)>,
+    /// Columns and rows of the mask that the marks were read from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub water_grid: Option<[u32; 2]>,
     /// Minute of the local day, 0 to 1439; absent where nobody knew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minute_of_day: Option<u16>,

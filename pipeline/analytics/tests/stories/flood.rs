@@ -102,14 +102,14 @@ fn marks_of_known_height_tell_the_depth_and_who_gets_through() {
         "
             150.0 ? flood Clear
             245.0 #1 began flood.street minor 36 % Steady Under10 by road (motorbike Yes, car Yes, truck Yes) since 220.0
-            275.0 #1 updated flood.street moderate 60 % Rising From10To20 by road (motorbike Slowly, car Slowly, truck Yes) since 220.0
-            365.0 #1 updated flood.street severe 62 % Rising From20To30 by step (motorbike No, car Slowly, truck Yes) since 220.0
-            440.0 #1 updated flood.street severe 64 % Rising From30To50 by staff (motorbike No, car No, truck Slowly) since 220.0
-            665.0 #1 updated flood.street extreme 68 % Rising Over50 by staff (motorbike No, car No, truck No) since 220.0
-            900.0 #1 updated flood.street severe 73 % Rising From30To50 by staff (motorbike No, car No, truck Slowly) since 220.0
-            960.0 #1 updated flood.street severe 75 % Falling From30To50 by staff (motorbike No, car No, truck Slowly) since 220.0
-            1080.0 #1 updated flood.street severe 77 % Falling From20To30 by step (motorbike No, car Slowly, truck Yes) since 220.0
-            1170.0 #1 updated flood.street moderate 79 % Falling From10To20 by kerb (motorbike Slowly, car Slowly, truck Yes) since 220.0
+            300.0 #1 updated flood.street moderate 61 % Rising From10To20 by road (motorbike Slowly, car Slowly, truck Yes) since 220.0
+            370.0 #1 updated flood.street severe 62 % Rising From20To30 by step (motorbike No, car Slowly, truck Yes) since 220.0
+            465.0 #1 updated flood.street severe 64 % Rising From30To50 by staff (motorbike No, car No, truck Slowly) since 220.0
+            685.0 #1 updated flood.street extreme 69 % Rising Over50 by staff (motorbike No, car No, truck No) since 220.0
+            935.0 #1 updated flood.street severe 74 % Rising From30To50 by staff (motorbike No, car No, truck Slowly) since 220.0
+            995.0 #1 updated flood.street severe 75 % Falling From30To50 by staff (motorbike No, car No, truck Slowly) since 220.0
+            1105.0 #1 updated flood.street severe 78 % Falling From20To30 by staff (motorbike No, car Slowly, truck Yes) since 220.0
+            1185.0 #1 updated flood.street moderate 79 % Falling From10To20 by step (motorbike Slowly, car Slowly, truck Yes) since 220.0
             ",
     );
 }

@@ -288,7 +288,10 @@ impl Story {
         let depth_cm = between(&self.depth_cm, t);
         let water: Option<Vec<(ZoneId, WaterReading)>> = share.map(|share| {
             let marks = |zone: &Zone| zone.marks.iter().map(|mark| if mark.height_cm < depth_cm { 0.9 } else { 0.1 }).collect();
-            self.plan.water_zones().map(|zone| (zone.id.clone(), WaterReading { share, marks: marks(zone) })).collect()
+            self.plan
+                .water_zones()
+                .map(|zone| (zone.id.clone(), WaterReading { share, marks: marks(zone), grid: [0, 0] }))
+                .collect()
         });
         let health = health(fault, frame);
         analytics.handle_input(
