@@ -102,14 +102,15 @@ fn marks_of_known_height_tell_the_depth_and_who_gets_through() {
         "
             150.0 ? flood Clear
             245.0 #1 began flood.street minor 36 % Steady Under10 by road (motorbike Yes, car Yes, truck Yes) since 220.0
-            300.0 #1 updated flood.street moderate 61 % Rising From10To20 by road (motorbike Slowly, car Slowly, truck Yes) since 220.0
-            370.0 #1 updated flood.street severe 62 % Rising From20To30 by step (motorbike No, car Slowly, truck Yes) since 220.0
-            465.0 #1 updated flood.street severe 64 % Rising From30To50 by staff (motorbike No, car No, truck Slowly) since 220.0
-            685.0 #1 updated flood.street extreme 69 % Rising Over50 by staff (motorbike No, car No, truck No) since 220.0
-            935.0 #1 updated flood.street severe 74 % Rising From30To50 by staff (motorbike No, car No, truck Slowly) since 220.0
-            995.0 #1 updated flood.street severe 75 % Falling From30To50 by staff (motorbike No, car No, truck Slowly) since 220.0
-            1105.0 #1 updated flood.street severe 78 % Falling From20To30 by staff (motorbike No, car Slowly, truck Yes) since 220.0
-            1185.0 #1 updated flood.street moderate 79 % Falling From10To20 by step (motorbike Slowly, car Slowly, truck Yes) since 220.0
+            305.0 #1 updated flood.street minor 61 % Rising Under10 by road (motorbike Yes, car Yes, truck Yes) since 220.0
+            315.0 #1 updated flood.street moderate 61 % Rising From10To20 by road (motorbike Slowly, car Slowly, truck Yes) since 220.0
+            375.0 #1 updated flood.street severe 62 % Rising From20To30 by kerb (motorbike No, car Slowly, truck Yes) since 220.0
+            480.0 #1 updated flood.street severe 64 % Rising From30To50 by staff (motorbike No, car No, truck Slowly) since 220.0
+            695.0 #1 updated flood.street extreme 69 % Rising Over50 by staff (motorbike No, car No, truck No) since 220.0
+            965.0 #1 updated flood.street severe 75 % Rising From30To50 by staff (motorbike No, car No, truck Slowly) since 220.0
+            1025.0 #1 updated flood.street severe 76 % Falling From30To50 by staff (motorbike No, car No, truck Slowly) since 220.0
+            1125.0 #1 updated flood.street severe 78 % Falling From20To30 by staff (motorbike No, car Slowly, truck Yes) since 220.0
+            1190.0 #1 updated flood.street moderate 80 % Falling From10To20 by step (motorbike Slowly, car Slowly, truck Yes) since 220.0
             ",
     );
 }
