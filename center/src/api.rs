@@ -1,8 +1,10 @@
 //! The centre over HTTP: `/api/v1`, `/healthz`, `/metrics` and the console. One file a resource; [`types`] has the shapes.
 //!
-//! **Invariants:** but for `/healthz`, the login, an upload with its own token and the console's files, nothing answers who is not
-//! logged in; what shows or changes something of the city asks the [`viewer`]'s rights; every write says who; a failure is a [`problem`] and tells nothing of the inside.
+//! **Invariants:** but for `/healthz`, the login, what comes with a token of its own (an upload, a report) and the console's files, nothing
+//! answers who is not logged in; what shows or changes something of the city asks the [`viewer`]'s rights; every write says who; a failure is
+//! a [`problem`] and tells nothing of the inside.
 
+pub mod acts;
 pub mod audit;
 pub mod cameras;
 pub mod clips;
@@ -11,8 +13,10 @@ pub mod events;
 pub mod feeds;
 pub mod file;
 pub mod incidents;
+pub mod load;
 pub mod measurements;
 pub mod problem;
+pub mod reports;
 pub mod schema;
 pub mod session;
 pub mod stream;
@@ -66,6 +70,8 @@ pub struct Api {
     pub throttle: Mutex<Throttle>,
     /// Hash of the token for scripts.
     pub script_token_sha256: Option<String>,
+    /// Hash of the token for handing in reports.
+    pub report_token_sha256: Option<String>,
     /// How long a login lasts.
     pub session: Duration,
     /// Whether a proxy with TLS stands before us.
@@ -79,9 +85,19 @@ pub fn router(api: Arc<Api>) -> Router {
     let guarded = Router::new()
         .route("/api/v1/incidents", get(incidents::list))
         .route("/api/v1/incidents/{id}", get(incidents::show))
-        .route("/api/v1/incidents/{id}/acknowledge", post(incidents::acknowledge))
-        .route("/api/v1/incidents/{id}/close", post(incidents::close))
-        .route("/api/v1/incidents/{id}/note", post(incidents::note))
+        .route("/api/v1/incidents/{id}/acknowledge", post(acts::acknowledge))
+        .route("/api/v1/incidents/{id}/dispatch", post(acts::dispatch))
+        .route("/api/v1/incidents/{id}/close", post(acts::close))
+        .route("/api/v1/incidents/{id}/reopen", post(acts::reopen))
+        .route("/api/v1/incidents/{id}/note", post(acts::note))
+        .route("/api/v1/incidents/{id}/assess", post(acts::assess))
+        .route("/api/v1/incidents/{id}/merge", post(acts::merge))
+        .route("/api/v1/incidents/{id}/split", post(acts::split))
+        .route("/api/v1/reports/{id}/contact", get(reports::contact))
+        .route("/api/v1/alarm-load", get(load::show))
+        .route("/api/v1/alarm-load/now", get(load::now))
+        .route("/api/v1/shelves", get(load::shelves).post(load::shelve))
+        .route("/api/v1/shelves/{id}", delete(load::unshelve))
         .route("/api/v1/events", get(events::list))
         .route("/api/v1/events/{id}", get(events::show))
         .route("/api/v1/evidence/{name}", get(events::picture))
@@ -114,6 +130,8 @@ pub fn router(api: Arc<Api>) -> Router {
     let open = Router::new()
         .route("/healthz", get(system::healthz))
         .route("/api/v1/session", post(session::begin))
+        // It asks by itself who comes: a login, or the token that opens nothing else.
+        .route("/api/v1/reports", post(reports::create))
         .fallback(console::serve)
         .layer(middleware::from_fn(in_time));
     let upload = Router::new().route("/api/v1/clips/{name}", put(clips::upload));

@@ -14,9 +14,17 @@ use std::{
 
 use crate::{
     api::types::{Hotline, MapSettings},
-    incident::rules,
+    area::AreaId,
+    incident::{
+        dispatch::Responder,
+        life::{Promises, Targets},
+        rules,
+    },
+    rights::{Kinds, agency::Agency},
     store::retention::{self, Kept},
 };
+use matpho_scene::event::Severity;
+
 use database::Database;
 use reader::{Complaint, Document, Section};
 
@@ -38,6 +46,14 @@ pub struct Config {
     pub broker: Broker,
     /// What becomes one incident.
     pub incidents: rules::Settings,
+    /// Until when somebody takes and closes an incident.
+    pub promises: Promises,
+    /// Whom the rules would send.
+    pub dispatch: Vec<Responder>,
+    /// Who share the alarms.
+    pub operators: u32,
+    /// A file with the token for handing in reports.
+    pub report_token_file: Option<PathBuf>,
     /// Who gets in.
     pub auth: Auth,
     /// Clips from gateways.
@@ -203,6 +219,12 @@ impl Config {
                 state,
                 store,
                 incidents: read(root, "incidents", incidents),
+                promises: read(root, "service_levels", promises),
+                dispatch: root.sections("dispatch").map_or_else(Vec::new, |all| all.iter().filter_map(responder).collect()),
+                operators: read(root, "alarm_load", |section| {
+                    u32::try_from(section.within("operators", 1_u64, (1, 1_000))).unwrap_or(1)
+                }),
+                report_token_file: read(root, "reports", |section| section.path("token_file")),
                 auth: read(root, "auth", auth),
                 clips: read(root, "clips", clips),
                 map: read(root, "map", map),
@@ -251,6 +273,7 @@ fn retention(section: &Section<'_>) -> retention::Rules {
             Kept::Pictures => ("pictures_days", 90, 1),
             Kept::Clips => ("clips_days", 90, 1),
             Kept::Rejected => ("rejected_days", 30, 1),
+            Kept::Contacts => ("contacts_days", 30, 1),
         };
         let days = section.or(key, days);
         if days > 0 && !(days_min..=DAYS_MAX).contains(&days) {
@@ -391,7 +414,56 @@ fn incidents(section: &Section<'_>) -> rules::Settings {
         distance_m: section.within("distance_m", 150.0, (0.0, 5_000.0)),
         gap: Duration::from_secs(section.within("gap_s", 120, (0, 3_600))),
         camera_auto_close: (auto_close > 0).then(|| Duration::from_secs(auto_close)),
+        report_distance_m: section.within("report_distance_m", 300.0, (0.0, 5_000.0)),
+        report_gap: Duration::from_secs(section.within("report_gap_s", 1_800, (0, 86_400))),
     }
+}
+
+const SEVERITIES: [(&str, Severity); 4] =
+    [("minor", Severity::Minor), ("moderate", Severity::Moderate), ("severe", Severity::Severe), ("extreme", Severity::Extreme)];
+
+fn promises(section: &Section<'_>) -> Promises {
+    let levels = section.within("levels", 3_u64, (1, 10));
+    let targets = SEVERITIES.map(|(key, severity)| {
+        let usual = Targets::of(severity);
+        let own = section.section(key);
+        let time = |key, usual: Duration| Duration::from_secs(own.within(key, usual.as_secs(), (1, 7 * 86_400)));
+        let targets = Targets {
+            acknowledge: time("acknowledge_s", usual.acknowledge),
+            resolve: time("resolve_s", usual.resolve),
+            escalate_every: time("escalate_every_s", usual.escalate_every),
+            levels: u32::try_from(levels).unwrap_or(usual.levels),
+        };
+        own.done();
+        targets
+    });
+    Promises { targets }
+}
+
+/// A rule that proposes whom to send.
+fn responder(section: &Section<'_>) -> Option<Responder> {
+    let missing = |key| {
+        if !section.has(key) {
+            section.refuse(key, "it is missing; a rule needs agency and kinds");
+        }
+    };
+    let (id, kinds): (Option<String>, Option<String>) = (section.optional("agency"), section.optional("kinds"));
+    missing("agency");
+    missing("kinds");
+    let name = section.optional("name").or_else(|| id.clone()).unwrap_or_default();
+    let telephone = section.optional("telephone");
+    let areas: Vec<String> = section.or("areas", Vec::new());
+    let from: Option<String> = section.optional("propose_from");
+    section.done();
+    let kinds = kinds.and_then(|text| text.parse::<Kinds>().map_err(|error| section.refuse("kinds", error.to_string())).ok())?;
+    let areas: Result<Vec<AreaId>, _> = areas.iter().map(|area| area.parse::<AreaId>()).collect();
+    let areas = areas.map_err(|error| section.refuse("areas", error.to_string())).ok()?;
+    let propose_from =
+        from.as_ref().map(|from| SEVERITIES.into_iter().find(|(word, _)| word == from).map(|(_, severity)| severity));
+    if propose_from == Some(None) {
+        section.refuse("propose_from", "minor, moderate, severe or extreme is expected");
+    }
+    Some(Responder { agency: Agency { id: id?, name, kinds, areas, telephone }, propose_from: propose_from.flatten() })
 }
 
 fn auth(section: &Section<'_>) -> Auth {
@@ -459,6 +531,8 @@ mod tests {
         let mut bare = Config::parse("", folder).unwrap();
         assert_eq!(documented.hotlines.len(), 3);
         bare.hotlines.clone_from(&documented.hotlines);
+        assert_eq!(documented.dispatch.len(), 4);
+        bare.dispatch.clone_from(&documented.dispatch);
         assert_eq!(documented, bare);
         assert_eq!(documented.state.folder, Path::new("/etc/matpho/var/center"));
     }

@@ -20,7 +20,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    api::types::{Camera, Picture, Reset},
+    api::types::{AlarmLoadNow, Camera, Picture, Reset},
     metrics::Metrics,
     pictures::Pictures,
     rights::Place,
@@ -41,7 +41,7 @@ const AGES_EVERY: Duration = Duration::from_secs(5);
 pub struct News {
     /// Its sequence number; `None` where it is fleeting.
     pub sequence: Option<i64>,
-    /// What it is: `incident`, `camera`, `edge`, `picture`, `reset`.
+    /// What it is: `incident`, `camera`, `edge`, `picture`, `alarm_load`, `reset`.
     pub event: &'static str,
     /// Where the object lies: who may not see it there does not hear of it.
     pub about: About,
@@ -173,6 +173,13 @@ impl Live {
     pub fn picture(&self, picture: &Picture) {
         let about = About::Picture(Arc::new((picture.edge.clone(), picture.camera.clone())));
         if let Some(news) = News::of(None, "picture", about, picture) {
+            self.send(&news);
+        }
+    }
+
+    /// Tells how many alarms there are.
+    pub fn alarm_load(&self, load: &AlarmLoadNow) {
+        if let Some(news) = News::of(None, "alarm_load", About::All, load) {
             self.send(&news);
         }
     }

@@ -8,6 +8,7 @@
 //! | writer | commits batches of 64, then acknowledges | queue of 512 from link | link waits; the broker sends no more than 128 unacknowledged; latest pictures are left out from half on |
 //! | live | sends what changed to listeners | the store's newest sequence number (newest wins) | a listener's queue of 64: it is dropped and resumes |
 //! | follow | learns what other centres on the same PostgreSQL changed | a notification, or 5 s | only the newest number counts |
+//! | watch | says what the rules have to say about new incidents, raises what nobody took in time, tells of floods of alarms | every second | |
 //! | housekeeping | closes, expires, trims, makes room; lets go of what is old | every 10 s; every hour | |
 //! | http | serves | connections | 500 listeners on the stream: 503; 2 passwords at once: the next waits |
 //!
@@ -34,6 +35,7 @@ use crate::{
     clips::Clips,
     config::{Broker, Config},
     health::Status,
+    incident::watch::Watch,
     ingest::{
         heir::Heir,
         link::{self, Link},
@@ -78,6 +80,15 @@ pub enum RunError {
         #[source]
         source: std::io::Error,
     },
+    /// The file with the token for handing in reports.
+    #[error("failed to read {path} (reports.token_file)")]
+    ReportToken {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The file with the token for scripts.
     #[error("failed to read {path} (auth.demo_token_file)")]
     TokenFile {
@@ -96,6 +107,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
     let _lock = lock(&folder)?;
     note_config(&store, &config).await?;
     let script_token_sha256 = script_token(&config)?.map(|token| token::sha256(&token));
+    let report_token_sha256 = report_token(&config)?.map(|token| token::sha256(&token));
     let (listener, address) = listen(&config, &folder).await?;
 
     let broker_stop = CancellationToken::new();
@@ -142,6 +154,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
         access: Permissions::new(store.clone()),
         throttle: Default::default(),
         script_token_sha256,
+        report_token_sha256,
         session: config.auth.session,
         behind_tls: config.http.behind_tls,
         config: config.clone(),
@@ -175,6 +188,15 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
         let (store, stop) = (store.clone(), stop.clone());
         async move { stop.run_until_cancelled(store.follow()).await.unwrap_or(()) }
     });
+    let watch = Watch {
+        store: store.clone(),
+        live: live.clone(),
+        settings: config.incidents.clone(),
+        promises: config.promises.clone(),
+        responders: config.dispatch.clone(),
+        operators: config.operators,
+    };
+    tasks.spawn(watch.run(stop.clone()));
     tasks.spawn(housekeeping(store.clone(), config.clone(), stop.clone()));
     tasks.spawn(serve(listener, api, stop.clone()));
     tracing::info!("the centre serves http://{address}");
@@ -212,6 +234,12 @@ async fn note_config(store: &Store, config: &Config) -> Result<(), StoreError> {
     let mut tx = store.begin().await?;
     tx.audit_config(&token::sha256(&format!("{config:?}")), crate::clock::now()).await?;
     tx.commit().await
+}
+
+fn report_token(config: &Config) -> Result<Option<String>, RunError> {
+    let Some(path) = &config.report_token_file else { return Ok(None) };
+    let text = std::fs::read_to_string(path).map_err(|source| RunError::ReportToken { path: path.clone(), source })?;
+    Ok(Some(text.trim().to_owned()).filter(|token| !token.is_empty()))
 }
 
 fn script_token(config: &Config) -> Result<Option<String>, RunError> {
@@ -295,6 +323,7 @@ async fn keep_house(store: &Store, config: &Config, now: WallTime) -> Result<(),
     }
     tx.expire_clips(now).await?;
     tx.trim_sessions(now).await?;
+    tx.trim_keys(now).await?;
     tx.trim_changes().await?;
     let garbage = match config.state.evidence_bytes_max {
         Some(bytes_max) => tx.make_room(bytes_max).await?,

@@ -23,10 +23,16 @@ pub mod gateways;
 pub mod grants;
 mod incident_list;
 pub mod incidents;
+pub mod judging;
+pub mod life;
+pub mod load;
+pub mod merging;
 pub(crate) mod open;
 pub mod places;
 mod reach;
+pub mod reports;
 pub mod retention;
+pub mod shelves;
 mod sql;
 pub mod views;
 
@@ -47,7 +53,7 @@ use tokio::{
 pub use changes::Change;
 pub use db::On;
 pub(crate) use db::{execute, fetch_all, fetch_one, fetch_optional, on};
-pub use incidents::Acted;
+pub use life::Acted;
 
 use crate::config::{State, database::Database};
 

@@ -10,9 +10,12 @@ use matpho_center::{
     api::types::{CloseReason, IncidentState, Role},
     chain,
     config::Config,
-    incident::rules::Settings,
+    incident::{
+        life::{Act, Promises, Resolution},
+        rules::Settings,
+    },
     rights::Filter,
-    store::{Acted, Store, StoreError, accounts::User, changes::HISTORY_MAX, views::IncidentFilter},
+    store::{Acted, Store, StoreError, accounts::User, changes::HISTORY_MAX, life::Asked, views::IncidentFilter},
 };
 use matpho_scene::WallTime;
 use matpho_wire::{CameraStatus, CloudEvent, EventData, EvidenceData};
@@ -21,7 +24,7 @@ use serde_json::{Value, json};
 const EDGE: &str = "tdm.gw-01";
 
 fn settings() -> Settings {
-    Settings { distance_m: 150.0, gap: Duration::from_secs(120), camera_auto_close: None }
+    Settings { camera_auto_close: None, ..Settings::default() }
 }
 
 fn at(second: i64) -> WallTime {
@@ -140,7 +143,9 @@ async fn the_oldest_pictures_of_closed_incidents_go_first() {
     let incidents = store.incidents(&IncidentFilter::default(), &Filter::everything(), 10).await.unwrap();
     for incident in incidents.iter().filter(|incident| incident.cameras[0].camera != "b") {
         let mut tx = store.begin().await.unwrap();
-        assert_eq!(tx.close(&incident.id, "lan", CloseReason::Resolved, None, at(9)).await.unwrap(), Acted::Done);
+        let asked = Asked { by: "lan", key: None, version: None, at: at(9) };
+        let act = Act::Resolve { how: Resolution::Resolved };
+        assert_eq!(tx.act(&incident.id, act, None, &asked, &Promises::default()).await.unwrap(), Acted::Done);
         tx.commit().await.unwrap();
     }
     assert_eq!(room(3_000).await, Vec::<String>::new());

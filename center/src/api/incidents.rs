@@ -1,10 +1,11 @@
-//! `/incidents`: what operators act on.
+//! `/incidents`: what operators act on. Not here: acting ([`super::acts`]).
 
 use std::sync::Arc;
 
 use axum::{
     Json as Answer,
     extract::{Path, State},
+    response::Response,
 };
 use matpho_scene::WallTime;
 use serde::Deserialize;
@@ -12,24 +13,18 @@ use utoipa::IntoParams;
 
 use super::{
     Api, limit,
-    problem::{Failure, Json, MaybeJson, Outcome, Query},
-    types::{Acknowledge, Close, CloseReason, Incident, IncidentDetail, Note, Page, Problem},
+    problem::{Failure, Outcome, Query},
+    types::{Incident, IncidentDetail, Page, Problem},
     viewer::Viewer,
 };
-use crate::{
-    rights::Capability,
-    store::{Acted, views::IncidentFilter},
-};
-
-/// The longest note, in characters.
-const NOTE_CHARS_MAX: usize = 2_000;
+use crate::{rights::Capability, store::views::IncidentFilter};
 
 /// Which incidents.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct IncidentQuery {
-    /// `open` (new or acknowledged), `closed` or `all`; `open` if not given.
+    /// `open` (new, acknowledged or dispatched), `closed` (resolved or false alarm) or `all`; `open` if not given.
     state: Option<StateFilter>,
     /// A kind (`fire.flame`) or the beginning of one (`fire`).
     kind: Option<String>,
@@ -55,9 +50,9 @@ pub struct IncidentQuery {
 #[derive(Debug, Clone, Copy, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StateFilter {
-    /// New or acknowledged.
+    /// New, acknowledged or dispatched.
     Open,
-    /// Closed.
+    /// Resolved or false alarm.
     Closed,
     /// Both.
     All,
@@ -94,74 +89,10 @@ pub async fn list(
 /// An incident with its events, its log and what proves it.
 #[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents", params(("id" = String, Path, description = "The incident")),
     responses((status = 200, body = IncidentDetail), (status = 401, body = Problem), (status = 404, body = Problem)))]
-pub async fn show(State(api): State<Arc<Api>>, viewer: Viewer, Path(id): Path<String>) -> Outcome<Answer<IncidentDetail>> {
+pub async fn show(State(api): State<Arc<Api>>, viewer: Viewer, Path(id): Path<String>) -> Outcome<Response> {
     viewer.incident(&api, &id, Capability::ViewMap).await?;
-    let detail = api.shown.store.incident_detail(&id).await?;
-    detail.map(Answer).ok_or_else(|| Failure::not_found("such incident"))
-}
-
-/// Takes an incident.
-#[utoipa::path(post, path = "/api/v1/incidents/{id}/acknowledge", tag = "incidents", request_body = Acknowledge,
-    params(("id" = String, Path, description = "The incident")),
-    responses((status = 200, body = Incident), (status = 401, body = Problem),
-        (status = 403, description = "It may be seen, but this may not be done", body = Problem), (status = 404, body = Problem),
-        (status = 409, description = "Somebody was quicker; with the incident as it is now", body = Problem)))]
-pub async fn acknowledge(
-    State(api): State<Arc<Api>>,
-    viewer: Viewer,
-    Path(id): Path<String>,
-    MaybeJson(body): MaybeJson<Acknowledge>,
-) -> Outcome<Answer<Incident>> {
-    let note = checked(body.note)?;
-    viewer.incident(&api, &id, Capability::EventAck).await?;
-    let mut tx = api.shown.store.begin().await?;
-    let acted = tx.acknowledge(&id, &viewer.who.name, note.as_deref(), crate::clock::now()).await?;
-    tx.commit().await?;
-    answer(&api, &id, &viewer, "acknowledged", acted).await
-}
-
-/// Closes an incident.
-#[utoipa::path(post, path = "/api/v1/incidents/{id}/close", tag = "incidents", request_body = Close,
-    params(("id" = String, Path, description = "The incident")),
-    responses((status = 200, body = Incident), (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 403, description = "It may be seen, but this may not be done", body = Problem), (status = 404, body = Problem),
-        (status = 409, description = "Somebody was quicker; with the incident as it is now", body = Problem)))]
-pub async fn close(
-    State(api): State<Arc<Api>>,
-    viewer: Viewer,
-    Path(id): Path<String>,
-    Json(body): Json<Close>,
-) -> Outcome<Answer<Incident>> {
-    if body.reason == CloseReason::Recovered {
-        return Err(Failure::bad_request(
-            "`recovered` is for the centre to say; choose resolved, false_alarm, duplicate or no_action",
-        ));
-    }
-    let note = checked(body.note)?;
-    viewer.incident(&api, &id, Capability::EventAck).await?;
-    let mut tx = api.shown.store.begin().await?;
-    let acted = tx.close(&id, &viewer.who.name, body.reason, note.as_deref(), crate::clock::now()).await?;
-    tx.commit().await?;
-    answer(&api, &id, &viewer, "closed", acted).await
-}
-
-/// Adds a note to an incident's log.
-#[utoipa::path(post, path = "/api/v1/incidents/{id}/note", tag = "incidents", request_body = Note,
-    params(("id" = String, Path, description = "The incident")),
-    responses((status = 200, body = Incident), (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 403, description = "It may be seen, but this may not be done", body = Problem), (status = 404, body = Problem)))]
-pub async fn note(
-    State(api): State<Arc<Api>>,
-    viewer: Viewer,
-    Path(id): Path<String>,
-    Json(body): Json<Note>,
-) -> Outcome<Answer<Incident>> {
-    let Some(note) = checked(Some(body.note))? else { return Err(Failure::bad_request("the note is empty")) };
-    viewer.incident(&api, &id, Capability::EventAck).await?;
-    let mut tx = api.shown.store.begin().await?;
-    let acted = tx.note(&id, &viewer.who.name, &note, crate::clock::now()).await?;
-    tx.commit().await?;
-    answer(&api, &id, &viewer, "noted", acted).await
+    let detail = api.shown.store.incident_detail(&id).await?.ok_or_else(|| Failure::not_found("such incident"))?;
+    Ok(super::acts::tagged(detail.incident.version, Answer(detail)))
 }
 
 /// West, south, east, north.
@@ -171,27 +102,4 @@ fn bbox(text: &str) -> Outcome<[f64; 4]> {
     let [west, south, east, north] = <[f64; 4]>::try_from(numbers).map_err(|_| wrong())?;
     let is_box = west <= east && south <= north && west >= -180.0 && east <= 180.0 && south >= -90.0 && north <= 90.0;
     if is_box { Ok([west, south, east, north]) } else { Err(wrong()) }
-}
-
-async fn answer(api: &Api, id: &str, viewer: &Viewer, what: &'static str, acted: Acted) -> Outcome<Answer<Incident>> {
-    let incident = api.shown.store.incident(id).await?;
-    match (acted, incident) {
-        (Acted::Done, Some(incident)) => {
-            tracing::info!(incident = id, by = viewer.who.name, "{what}");
-            Ok(Answer(incident))
-        }
-        (Acted::Conflict, incident) => Err(Failure::conflict("somebody was quicker; `incident` is as it stands now", incident)),
-        (Acted::NotFound, _) | (Acted::Done, None) => Err(Failure::not_found("such incident")),
-    }
-}
-
-/// A note without blanks around it; `None` if nothing is left.
-fn checked(note: Option<String>) -> Outcome<Option<String>> {
-    let note = note.map(|note| note.trim().to_owned()).filter(|note| !note.is_empty());
-    match &note {
-        Some(text) if text.chars().count() > NOTE_CHARS_MAX => {
-            Err(Failure::bad_request(format!("the note has more than {NOTE_CHARS_MAX} characters")))
-        }
-        _ => Ok(note),
-    }
 }

@@ -10,7 +10,7 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 
-use super::types::{Incident, Problem};
+use super::types::{Incident, Problem, Verb};
 use crate::{chain, store::StoreError};
 
 /// What a handler returns.
@@ -23,6 +23,7 @@ pub struct Failure {
     code: &'static str,
     detail: String,
     incident: Option<Box<Incident>>,
+    possible: Option<Vec<Verb>>,
     retry_after: Option<Duration>,
     inside: Option<String>,
 }
@@ -30,7 +31,7 @@ pub struct Failure {
 impl Failure {
     /// A failure with a code for programs and a sentence for people.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), incident: None, retry_after: None, inside: None }
+        Self { status, code, detail: detail.into(), incident: None, possible: None, retry_after: None, inside: None }
     }
 
     /// Nobody is logged in.
@@ -54,9 +55,26 @@ impl Failure {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", detail)
     }
 
-    /// Somebody was quicker: with the incident as it is now.
+    /// Somebody was quicker: with the incident as it is now, and what can be done to it.
     pub fn conflict(detail: impl Into<String>, incident: Option<Incident>) -> Self {
-        Self { incident: incident.map(Box::new), ..Self::new(StatusCode::CONFLICT, "conflict", detail) }
+        Self::new(StatusCode::CONFLICT, "conflict", detail).with(incident)
+    }
+
+    /// Somebody acted on the incident since it was looked at.
+    pub fn changed(incident: Option<Incident>) -> Self {
+        let detail = "somebody acted on it since you looked; `incident` is as it stands now";
+        Self::new(StatusCode::PRECONDITION_FAILED, "changed", detail).with(incident)
+    }
+
+    /// The key for asking once was used for something else.
+    pub fn key_reused() -> Self {
+        let detail = "this `Idempotency-Key` was used for another request; take a new one for each";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", detail)
+    }
+
+    fn with(self, incident: Option<Incident>) -> Self {
+        let possible = incident.as_ref().map(|incident| incident.state.possible().to_vec());
+        Self { incident: incident.map(Box::new), possible, ..self }
     }
 
     /// Something that is needed is away for the moment.
@@ -96,6 +114,7 @@ impl IntoResponse for Failure {
             code: self.code.into(),
             detail: self.detail,
             incident: self.incident,
+            possible: self.possible,
         };
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = (self.status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();

@@ -2,8 +2,8 @@
 //!
 //! The first event is `hello`. Then, after a reconnection with `Last-Event-ID`, each object that changed since, once, as it is now;
 //! or `reset` where that is no longer known and the lists have to be read anew. Then what changes, as it changes: `incident`,
-//! `camera` and `edge` carry the object and its sequence number as id; `picture`, and a `camera` of which only the ages changed,
-//! have no id. A client that reads the lists after `hello` misses nothing.
+//! `camera` and `edge` carry the object and its sequence number as id; `picture`, `alarm_load`, and a `camera` of which only the ages
+//! changed, have no id. A client that reads the lists after `hello` misses nothing.
 //!
 //! Each listener hears of what they may see. When their rights change, they are told to read anew (`reset`).
 

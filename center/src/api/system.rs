@@ -17,7 +17,7 @@ use super::{
     Api, file,
     problem::{Failure, Outcome},
     stream::HEARTBEAT_S,
-    types::{Health, Hello, Hotline, MapSettings, Picture, Problem, Reset, Settings},
+    types::{AgencyRef, Health, Hello, Hotline, MapSettings, Picture, Problem, Reset, Settings},
     viewer::Viewer,
 };
 use crate::{auth::guard::COOKIE, metrics::Gauges, rights::Capability};
@@ -69,8 +69,21 @@ pub async fn settings(State(api): State<Arc<Api>>) -> Answer<Settings> {
         version: env!("CARGO_PKG_VERSION").into(),
         map: MapSettings { pmtiles_url: map.pmtiles_file.as_ref().map(|_| BASEMAP.to_owned()), ..map.settings.clone() },
         hotlines: api.config.hotlines.clone(),
+        agencies: agencies(&api),
         heartbeat_s: HEARTBEAT_S,
     })
+}
+
+/// Who can be sent, each once.
+fn agencies(api: &Api) -> Vec<AgencyRef> {
+    let mut agencies: Vec<AgencyRef> = Vec::new();
+    for responder in &api.config.dispatch {
+        let agency = &responder.agency;
+        if !agencies.iter().any(|known| known.id == agency.id) {
+            agencies.push(AgencyRef { id: agency.id.clone(), name: agency.name.clone(), telephone: agency.telephone.clone() });
+        }
+    }
+    agencies
 }
 
 /// The configured basemap; `Range` works.
@@ -108,8 +121,10 @@ pub fn document() -> utoipa::openapi::OpenApi {
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     paths(
-        super::incidents::list, super::incidents::show, super::incidents::acknowledge, super::incidents::close,
-        super::incidents::note, super::events::list, super::events::show, super::events::picture, super::cameras::list,
+        super::incidents::list, super::incidents::show, super::acts::acknowledge, super::acts::dispatch, super::acts::close,
+        super::acts::reopen, super::acts::note, super::acts::assess, super::acts::merge, super::acts::split,
+        super::reports::create, super::reports::contact, super::load::show, super::load::now, super::load::shelves,
+        super::load::shelve, super::load::unshelve, super::events::list, super::events::show, super::events::picture, super::cameras::list,
         super::cameras::show, super::cameras::picture, super::cameras::edges, super::measurements::list, super::clips::show,
         super::clips::request, super::clips::upload, super::stream::stream, super::session::begin, super::session::end,
         super::session::me, super::audit::list, super::feeds::landing, super::feeds::conformance, super::feeds::collections, super::feeds::show,

@@ -33,7 +33,8 @@ pub async fn require(State(api): State<Arc<Api>>, mut request: Request, next: Ne
     Ok(next.run(request).await)
 }
 
-async fn identify(api: &Api, headers: &HeaderMap, method: &Method) -> Outcome<Identity> {
+/// Who asks; a failure where nobody is logged in.
+pub async fn identify(api: &Api, headers: &HeaderMap, method: &Method) -> Outcome<Identity> {
     if let Some(bearer) = bearer(headers) {
         let hash = token::sha256(bearer);
         if api.script_token_sha256.as_deref() == Some(&hash) {
@@ -51,6 +52,15 @@ async fn identify(api: &Api, headers: &HeaderMap, method: &Method) -> Outcome<Id
 async fn session(api: &Api, hash: String) -> Outcome<Identity> {
     let session = api.shown.store.session(&hash, crate::clock::now()).await?.ok_or_else(Failure::unauthorized)?;
     Ok(Identity { name: session.name, role: session.role, expires: Some(session.expires), session: Some(hash) })
+}
+
+/// Who hands in reports, in logs.
+const REPORTER: &str = "report-token";
+
+/// The name of whoever comes with the token for reports, which opens nothing else.
+pub fn report_token(api: &Api, headers: &HeaderMap) -> Option<&'static str> {
+    let hash = token::sha256(bearer(headers)?);
+    (api.report_token_sha256.as_deref() == Some(&hash)).then_some(REPORTER)
 }
 
 /// The token of `Authorization: Bearer`.

@@ -1,15 +1,17 @@
 //! The life of an incident with the people who handle it: new → acknowledged → dispatched → resolved or false alarm, and reopened where that was too early.
 //! Who did what when is kept step by step; timers and figures are read from the steps. Pure: time is an argument.
 //!
-//! Not yet what the store keeps: there an incident is new, acknowledged or closed.
+//! Not here: how steps are kept (`store::life`), who may take which (`rights`), whom a rule proposes (`dispatch`).
 
 use std::{collections::BTreeMap, time::Duration};
 
 use matpho_scene::{WallTime, event::Severity};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-/// Where an incident stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// Where an incident stands with the people who handle it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[schema(as = IncidentState)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Nobody has taken it.
@@ -29,10 +31,49 @@ impl State {
     pub const fn is_open(self) -> bool {
         matches!(self, Self::New | Self::Acknowledged | Self::Dispatched)
     }
+
+    /// What a person can do next.
+    pub const fn possible(self) -> &'static [Verb] {
+        match self {
+            Self::New => &[Verb::Acknowledge, Verb::Dispatch, Verb::Close],
+            Self::Acknowledged | Self::Dispatched => &[Verb::Dispatch, Verb::Close],
+            Self::Resolved | Self::FalseAlarm => &[Verb::Reopen],
+        }
+    }
+}
+
+/// What a person can do, as the API's addresses have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    /// `POST …/acknowledge`
+    Acknowledge,
+    /// `POST …/dispatch`
+    Dispatch,
+    /// `POST …/close`
+    Close,
+    /// `POST …/reopen`
+    Reopen,
+}
+
+/// As what an incident that happened is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resolution {
+    /// It is over or handed on.
+    Resolved,
+    /// Nobody need do anything.
+    NoAction,
+    /// Another incident has it.
+    Duplicate,
+    /// The camera works again.
+    Recovered,
+    /// The cameras took it back before anybody had seen it.
+    Retracted,
 }
 
 /// Why an alarm was false. Feeds the false-alarm rate of its camera and analytic: whoever tunes them wants to know what fooled them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FalseReason {
     /// Headlights, street lights, signs, the sun.
@@ -78,7 +119,10 @@ pub enum Act {
         agency: String,
     },
     /// It is over or handed on.
-    Resolve,
+    Resolve {
+        /// As what.
+        how: Resolution,
+    },
     /// It did not happen.
     FalseAlarm {
         /// Why it was thought to.
@@ -118,6 +162,8 @@ pub enum Refused {
     NeedsNote,
     #[error("{0} was sent already")]
     Sent(String),
+    #[error("another incident has its events; split them off there")]
+    Merged,
 }
 
 /// The life of an incident so far.
@@ -135,6 +181,11 @@ impl Life {
         Self { opened, steps: Vec::new() }
     }
 
+    /// One whose steps were taken before and kept.
+    pub fn kept(opened: WallTime, steps: Vec<Step>) -> Self {
+        Self { opened, steps }
+    }
+
     /// What was done, in order.
     pub fn steps(&self) -> &[Step] {
         &self.steps
@@ -146,7 +197,7 @@ impl Life {
             Act::Acknowledge | Act::Reopen => State::Acknowledged,
             Act::ProposeDispatch { .. } => state,
             Act::Dispatch { .. } => State::Dispatched,
-            Act::Resolve => State::Resolved,
+            Act::Resolve { .. } => State::Resolved,
             Act::FalseAlarm { .. } => State::FalseAlarm,
         })
     }
@@ -239,8 +290,29 @@ impl Targets {
     }
 }
 
+/// What is promised, by severity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Promises {
+    /// Minor, moderate, severe, extreme.
+    pub targets: [Targets; 4],
+}
+
+impl Default for Promises {
+    fn default() -> Self {
+        use Severity::*;
+        Self { targets: [Minor, Moderate, Severe, Extreme].map(Targets::of) }
+    }
+}
+
+impl Promises {
+    /// What is promised for a severity.
+    pub const fn of(&self, severity: Severity) -> &Targets {
+        &self.targets[severity as usize]
+    }
+}
+
 /// Which promise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Timer {
     /// To take it.
@@ -249,32 +321,50 @@ pub enum Timer {
     Resolve,
 }
 
-/// How far a promise is broken.
+impl Timer {
+    /// The promise that runs in a state; `None`: it is closed.
+    pub const fn of(state: State) -> Option<Self> {
+        match state {
+            State::New => Some(Self::Acknowledge),
+            State::Acknowledged | State::Dispatched => Some(Self::Resolve),
+            State::Resolved | State::FalseAlarm => None,
+        }
+    }
+}
+
+/// Until when the promise that runs is to be kept; `None`: none runs, the incident is closed.
+pub fn due(life: &Life, targets: &Targets) -> Option<WallTime> {
+    let reopened = life.steps.iter().rev().find(|step| step.act == Act::Reopen).map(|step| step.at);
+    Some(match Timer::of(life.state())? {
+        Timer::Acknowledge => life.opened + targets.acknowledge,
+        Timer::Resolve => reopened.unwrap_or(life.opened) + targets.resolve,
+    })
+}
+
+/// How far a broken promise has gone up. One level at a time, each with its time to act: also when the centre was away for an hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Escalation {
-    /// Which promise.
-    pub timer: Timer,
-    /// 0: kept so far; 1: the first above the operator is told, and so on.
+    /// 0: kept so far; 1: the first above the operator was told, and so on.
     pub level: u32,
-    /// When this changes, if nobody acts; `None`: everybody has been told.
+    /// When the next one is, if nobody acts; `None`: everybody has been told.
     pub next: Option<WallTime>,
 }
 
-/// How far the promise that runs is broken; `None`: none runs, the incident is closed.
-pub fn escalation(life: &Life, targets: &Targets, now: WallTime) -> Option<Escalation> {
-    let reopened = life.steps.iter().rev().find(|step| step.act == Act::Reopen).map(|step| step.at);
-    let (timer, due) = match life.state() {
-        State::New => (Timer::Acknowledge, life.opened + targets.acknowledge),
-        State::Acknowledged | State::Dispatched => (Timer::Resolve, reopened.unwrap_or(life.opened) + targets.resolve),
-        State::Resolved | State::FalseAlarm => return None,
-    };
-    if now < due {
-        return Some(Escalation { timer, level: 0, next: Some(due) });
+impl Escalation {
+    /// Of a promise that nobody has broken yet.
+    pub const fn new(due: Option<WallTime>) -> Self {
+        Self { level: 0, next: due }
     }
-    let every = targets.escalate_every.max(Duration::from_secs(1));
-    let passed = u32::try_from(now.since(due).as_secs() / every.as_secs()).unwrap_or(u32::MAX);
-    let level = passed.saturating_add(1).min(targets.levels);
-    Some(Escalation { timer, level, next: (level < targets.levels).then(|| due + every * level) })
+
+    /// What it is now.
+    pub fn at(self, now: WallTime, targets: &Targets) -> Self {
+        if self.next.is_none_or(|next| now < next) {
+            return self;
+        }
+        let level = (self.level + 1).min(targets.levels);
+        let every = targets.escalate_every.max(Duration::from_secs(1));
+        Self { level, next: (level < targets.levels).then(|| now + every) }
+    }
 }
 
 /// How often one source is wrong.
@@ -326,6 +416,7 @@ mod tests {
         Act::Dispatch { agency: agency.into() }
     }
 
+    const RESOLVE: Act = Act::Resolve { how: Resolution::Resolved };
     const LIGHT: Act = Act::FalseAlarm { reason: FalseReason::Light };
     const OTHER: Act = Act::FalseAlarm { reason: FalseReason::Other };
 
@@ -350,7 +441,7 @@ mod tests {
                 (lan(), dispatch("fire-police"), ""),
                 (lan(), dispatch("ambulance"), ""),
                 (lan(), dispatch("ambulance"), ""),
-                (lan(), Act::Resolve, "put out"),
+                (lan(), RESOLVE, "put out"),
             ]),
             [Ok(New), Ok(Acknowledged), Ok(Dispatched), Ok(Dispatched), Err(Refused::Sent("ambulance".into())), Ok(Resolved)],
             "a rule proposes, a person sends"
@@ -360,7 +451,7 @@ mod tests {
                 (rule(), dispatch("fire-police"), ""),
                 (rule(), Act::Acknowledge, ""),
                 (rule(), LIGHT, ""),
-                (rule(), Act::Resolve, "")
+                (rule(), RESOLVE, "")
             ]),
             [Err(Refused::NeedsPerson), Err(Refused::NeedsPerson), Err(Refused::NeedsPerson), Ok(Resolved)],
             "a rule sends nobody, takes nothing and calls nothing false; a camera's recovery resolves"
@@ -374,7 +465,7 @@ mod tests {
             tell(&[
                 (lan(), OTHER, ""),
                 (lan(), OTHER, "a film was made"),
-                (lan(), Act::Resolve, ""),
+                (lan(), RESOLVE, ""),
                 (lan(), Act::Reopen, ""),
                 (lan(), Act::Reopen, "it burns after all"),
                 (lan(), Act::Reopen, "x")
@@ -390,12 +481,7 @@ mod tests {
             "what was closed too early is reopened, with a reason"
         );
         assert_eq!(
-            tell(&[
-                (lan(), dispatch("a"), ""),
-                (lan(), Act::Resolve, ""),
-                (lan(), Act::Reopen, "again"),
-                (lan(), dispatch("a"), "")
-            ]),
+            tell(&[(lan(), dispatch("a"), ""), (lan(), RESOLVE, ""), (lan(), Act::Reopen, "again"), (lan(), dispatch("a"), "")]),
             [Ok(Dispatched), Ok(Resolved), Ok(Acknowledged), Ok(Dispatched)],
             "who was sent before the end is sent again after it"
         );
@@ -410,25 +496,25 @@ mod tests {
             escalate_every: Duration::from_secs(300),
             levels: 3,
         };
-        let level =
-            |life: &Life, minute: u32| escalation(life, &targets, at(minute)).map(|found| (found.timer, found.level, found.next));
-        assert_eq!(level(&life, 1), Some((Timer::Acknowledge, 0, Some(at(2)))));
-        assert_eq!(level(&life, 2), Some((Timer::Acknowledge, 1, Some(at(7)))));
-        assert_eq!(level(&life, 6), Some((Timer::Acknowledge, 1, Some(at(7)))));
-        assert_eq!(level(&life, 7), Some((Timer::Acknowledge, 2, Some(at(12)))));
-        assert_eq!(level(&life, 12), Some((Timer::Acknowledge, 3, None)));
-        assert_eq!(level(&life, 999), Some((Timer::Acknowledge, 3, None)));
-        let mut take = |minute, act, note: Option<&str>| {
-            life.take(Step { at: at(minute), by: lan(), act, note: note.map(str::to_owned) }).unwrap()
+        assert_eq!(due(&life, &targets), Some(at(2)));
+        let mut told = Escalation::new(due(&life, &targets));
+        let mut look = |minute: u32| {
+            told = told.at(at(minute), &targets);
+            (told.level, told.next)
         };
-        take(13, Act::Acknowledge, None);
-        take(20, Act::Resolve, None);
-        assert_eq!(level(&life, 100), None);
+        assert_eq!(look(1), (0, Some(at(2))));
+        assert_eq!(look(2), (1, Some(at(7))));
+        assert_eq!(look(6), (1, Some(at(7))));
+        assert_eq!(look(60), (2, Some(at(65))), "the centre was away: still one at a time, each with time to act");
+        assert_eq!(look(65), (3, None));
+        assert_eq!(look(999), (3, None));
         let mut take = |minute, act, note: Option<&str>| {
-            life.take(Step { at: at(minute), by: lan(), act, note: note.map(str::to_owned) }).unwrap()
+            life.take(Step { at: at(minute), by: lan(), act, note: note.map(str::to_owned) }).unwrap();
+            due(&life, &targets)
         };
-        take(100, Act::Reopen, Some("again"));
-        assert_eq!(level(&life, 101), Some((Timer::Resolve, 0, Some(at(160)))), "counted anew");
+        assert_eq!(take(13, Act::Acknowledge, None), Some(at(60)), "from when the centre knew");
+        assert_eq!(take(20, RESOLVE, None), None);
+        assert_eq!(take(100, Act::Reopen, Some("again")), Some(at(160)), "counted anew");
         assert_eq!(life.acknowledged(), Some(at(13)), "the figure stays that of the first time");
     }
 
@@ -450,7 +536,7 @@ mod tests {
         /// Whatever is tried: no rule ever sends, takes or dismisses; a closed incident has a closing step; what is refused changes nothing.
         #[test]
         fn no_order_of_steps_breaks_the_life(steps in prop::collection::vec((any::<bool>(), 0usize..8, any::<bool>()), 0..30)) {
-            let acts = [Act::Acknowledge, Act::ProposeDispatch { agency: "a".into() }, dispatch("a"), dispatch("b"), Act::Resolve, LIGHT, OTHER, Act::Reopen];
+            let acts = [Act::Acknowledge, Act::ProposeDispatch { agency: "a".into() }, dispatch("a"), dispatch("b"), RESOLVE, LIGHT, OTHER, Act::Reopen];
             let mut life = Life::new(at(0));
             for (minute, (person, act, note)) in steps.into_iter().enumerate() {
                 let before = life.clone();
@@ -461,11 +547,11 @@ mod tests {
                     Err(_) => prop_assert_eq!(&before, &life),
                 }
                 prop_assert_eq!(life.closed().is_some(), !life.state().is_open());
-                prop_assert_eq!(escalation(&life, &Targets::of(Severity::Severe), at(99)).is_some(), life.state().is_open());
+                prop_assert_eq!(due(&life, &Targets::of(Severity::Severe)).is_some(), life.state().is_open());
                 prop_assert!(life.state() == State::New || life.acknowledged().is_some() || life.state() == State::Resolved);
             }
             for step in life.steps() {
-                let for_rules = matches!(step.act, Act::ProposeDispatch { .. } | Act::Resolve);
+                let for_rules = matches!(step.act, Act::ProposeDispatch { .. } | Act::Resolve { .. });
                 prop_assert!(for_rules || matches!(step.by, Actor::Person(_)));
             }
         }

@@ -10,8 +10,9 @@ use std::{
     time::Duration,
 };
 
-use matpho_scene::WallTime;
+use matpho_scene::{WallTime, event::Severity};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The period that rates are counted in.
 pub const PERIOD: Duration = Duration::from_secs(600);
@@ -30,13 +31,24 @@ pub const CHATTER_WITHIN: Duration = Duration::from_secs(600);
 pub const SHELF_MAX: Duration = Duration::from_secs(12 * 3600);
 
 /// How much an alarm matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the words are the field's own")]
 pub enum Priority {
     Low,
     Medium,
     High,
+}
+
+impl Priority {
+    /// What a severity amounts to where no person says otherwise.
+    pub const fn of(severity: Severity) -> Self {
+        match severity {
+            Severity::Extreme | Severity::Severe => Self::High,
+            Severity::Moderate => Self::Medium,
+            Severity::Minor => Self::Low,
+        }
+    }
 }
 
 /// What happened to an alarm.
@@ -263,7 +275,6 @@ pub fn figures(changes: &[Change], operators: u32, (from, to): (WallTime, WallTi
             }
         }
     }
-    waits.sort_by(f64::total_cmp);
     let priority = |wanted: Priority| share(raised.iter().filter(|(_, priority)| *priority == wanted).count());
     Figures {
         raised: u32::try_from(total).unwrap_or(u32::MAX),
@@ -276,8 +287,15 @@ pub fn figures(changes: &[Change], operators: u32, (from, to): (WallTime, WallTi
         chattering: by_source.iter().filter(|(_, times)| chatters(times)).map(|(source, _)| (*source).to_owned()).collect(),
         stale: open.iter().filter(|(_, since)| **since + STALE_AFTER < to).map(|(incident, _)| (*incident).to_owned()).collect(),
         priorities: [priority(Priority::Low), priority(Priority::Medium), priority(Priority::High)],
-        acknowledge_s_median: (!waits.is_empty()).then(|| (waits[(waits.len() - 1) / 2] + waits[waits.len() / 2]) / 2.0),
+        acknowledge_s_median: median(waits),
     }
+}
+
+/// The median; `None` of nothing.
+pub fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let (low, high) = (values.get(values.len().checked_sub(1)? / 2)?, values.get(values.len() / 2)?);
+    Some((low + high) / 2.0)
 }
 
 fn floods(raised: impl Iterator<Item = WallTime>, operators: u32, to: WallTime) -> Vec<(WallTime, Option<WallTime>)> {

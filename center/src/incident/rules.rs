@@ -2,7 +2,10 @@
 //!
 //! An event joins an incident of its family that is not closed, that a camera near its own saw (a fault of a camera: the same
 //! camera), and that goes on or ended no longer than a gap ago. A closed incident is what a person has made up their mind about: it
-//! takes in nothing new, except history that arrives late and falls into its time.
+//! takes in nothing new, except history that arrives late and falls into its time. An event is placed once: what people merge or split
+//! afterwards is not undone.
+//!
+//! A fire or a flood may explain the jam behind it: then the jam stays an incident of its own and names its cause.
 
 use std::time::Duration;
 
@@ -11,7 +14,7 @@ use matpho_scene::{
     event::{EventKind, Severity},
 };
 
-use crate::api::types::{Family, IncidentState};
+use crate::api::types::{Certainty, Family, IncidentState};
 
 /// What the rules depend on.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +25,10 @@ pub struct Settings {
     pub gap: Duration,
     /// How long after its end an incident about a camera closes by itself; `None`: never.
     pub camera_auto_close: Option<Duration>,
+    /// How far what people report may lie from what a camera sees, in metres: they say where they stand.
+    pub report_distance_m: f64,
+    /// How much time may lie between a report and what it is about: they call when they have a hand free.
+    pub report_gap: Duration,
 }
 
 /// A message that is so much older than its arrival is history rather than news.
@@ -32,6 +39,18 @@ pub const AHEAD_MAX: Duration = Duration::from_secs(600);
 
 /// Nothing was recorded before 2020-01-01: a clock that says so never was set.
 pub const EARLIEST_UNIX_MS: i64 = 1_577_836_800_000;
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            distance_m: 150.0,
+            gap: Duration::from_secs(120),
+            camera_auto_close: Some(Duration::from_secs(300)),
+            report_distance_m: 300.0,
+            report_gap: Duration::from_secs(1_800),
+        }
+    }
+}
 
 impl Family {
     /// The family of a kind.
@@ -141,7 +160,7 @@ pub fn find_home<'c>(sighting: &Sighting, candidates: &'c [Candidate], settings:
     let family = Family::of(sighting.kind);
     let same_camera = |candidate: &Candidate| candidate.spots.iter().any(|spot| spot.is_same_camera(&sighting.spot));
     let fits = |candidate: &&Candidate| {
-        let takes = candidate.state != IncidentState::Closed || (sighting.late && candidate.ended.is_some());
+        let takes = candidate.state.is_open() || (sighting.late && candidate.ended.is_some());
         let near = if family == Family::Camera {
             same_camera(candidate)
         } else {
@@ -152,10 +171,7 @@ pub fn find_home<'c>(sighting: &Sighting, candidates: &'c [Candidate], settings:
         candidate.family == family && takes && near && in_time
     };
     // Open before closed, then the same camera before a neighbour, then what began last.
-    candidates
-        .iter()
-        .filter(fits)
-        .max_by_key(|candidate| (candidate.state != IncidentState::Closed, same_camera(candidate), candidate.began))
+    candidates.iter().filter(fits).max_by_key(|candidate| (candidate.state.is_open(), same_camera(candidate), candidate.began))
 }
 
 /// What an incident has to know of an event.
@@ -175,6 +191,8 @@ pub struct EventFact {
     pub late: bool,
     /// Whether its clock is suspect.
     pub clock_suspect: bool,
+    /// Whether its gateway took it back: it was not what it seemed.
+    pub retracted: bool,
 }
 
 /// An incident as the sum of its events.
@@ -192,21 +210,61 @@ pub struct Summary {
     pub late: bool,
     /// Whether a clock in it is suspect.
     pub clock_suspect: bool,
+    /// Whether all of it was taken back.
+    pub retracted: bool,
 }
 
-/// Sums up an incident's events; `None` where there are none.
+/// Sums up an incident's events; `None` where there are none. What was taken back counts for nothing, unless all of it was.
 pub fn summarise(events: &[EventFact]) -> Option<Summary> {
-    let gravest =
-        events.iter().max_by_key(|event| (event.ended.is_none(), event.severity_max, std::cmp::Reverse(event.began)))?;
-    let now = events.iter().filter(|event| event.ended.is_none()).map(|event| event.severity).max();
+    let retracted = events.iter().all(|event| event.retracted);
+    let counting = || events.iter().filter(|event| retracted || !event.retracted);
+    let gravest = counting().max_by_key(|event| (event.ended.is_none(), event.severity_max, std::cmp::Reverse(event.began)))?;
+    let now = counting().filter(|event| event.ended.is_none()).map(|event| event.severity).max();
     Some(Summary {
         kind: gravest.kind,
         severity: now.unwrap_or(gravest.severity_max),
-        began: events.iter().map(|event| event.began).min()?,
-        ended: if now.is_some() { None } else { events.iter().filter_map(|event| event.ended).max() },
-        late: events.iter().all(|event| event.late),
-        clock_suspect: events.iter().any(|event| event.clock_suspect),
+        began: counting().map(|event| event.began).min()?,
+        ended: if now.is_some() { None } else { counting().filter_map(|event| event.ended).max() },
+        late: counting().all(|event| event.late),
+        clock_suspect: counting().any(|event| event.clock_suspect),
+        retracted,
     })
+}
+
+/// How sure an incident is by who saw it: how many cameras, how many people.
+pub const fn certainty(cameras: usize, reports: usize) -> Certainty {
+    match (cameras, reports) {
+        (0, 0 | 1) => Certainty::Possible,
+        (0, _) | (1, 0) => Certainty::Likely,
+        _ => Certainty::Observed,
+    }
+}
+
+/// Whether what happened of one family may explain something of another.
+const fn explains(cause: Family, effect: Family) -> bool {
+    matches!((cause, effect), (Family::Fire | Family::Flood, Family::Traffic))
+}
+
+/// A jam reaches farther back than the camera that sees the water: so many times the distance of one matter.
+const CAUSE_REACH: f64 = 2.0;
+
+/// The farthest that a cause may lie from its effect, in metres.
+pub fn cause_distance_m(settings: &Settings) -> f64 {
+    settings.distance_m * CAUSE_REACH
+}
+
+/// The incident that explains another one: open, near, no later than it, and not over long before; the nearest in time.
+pub fn find_cause<'c>(effect: &Candidate, candidates: &'c [Candidate], settings: &Settings) -> Option<&'c Candidate> {
+    let reach_m = cause_distance_m(settings);
+    let fits = |cause: &&Candidate| {
+        explains(cause.family, effect.family)
+            && cause.id != effect.id
+            && cause.state.is_open()
+            && effect.began + settings.gap >= cause.began
+            && cause.ended.is_none_or(|ended| ended + settings.gap >= effect.began)
+            && cause.spots.iter().any(|at| effect.spots.iter().any(|spot| spot.is_near(at, reach_m)))
+    };
+    candidates.iter().filter(fits).max_by_key(|cause| cause.began)
 }
 
 #[cfg(test)]
@@ -214,6 +272,7 @@ mod tests {
     use EventKind::*;
 
     use super::*;
+    use crate::api::types::IncidentState;
 
     const START_MS: i64 = 1_795_000_000_000;
 
@@ -222,7 +281,7 @@ mod tests {
     }
 
     fn settings() -> Settings {
-        Settings { distance_m: 150.0, gap: Duration::from_secs(120), camera_auto_close: None }
+        Settings { camera_auto_close: None, ..Settings::default() }
     }
 
     /// Cameras of the stories: `a` and `b` stand 100 m apart, `c` 200 m beyond `b`, `x` has no position.
@@ -348,6 +407,7 @@ mod tests {
             ended: ended.map(at),
             late: false,
             clock_suspect: false,
+            retracted: false,
         };
         use Severity::*;
         let summary = summarise(&[
@@ -378,5 +438,54 @@ mod tests {
             assert!((150.0..150.5).contains(&far), "{far}");
         }
         assert!((distance_m(spot("a").position.unwrap(), spot("b").position.unwrap()) - 100.0).abs() < 1.0);
+    }
+
+    #[test]
+    fn what_was_taken_back_counts_for_nothing() {
+        let fact = |kind, second, ended: Option<i64>, retracted| EventFact {
+            kind,
+            severity: Severity::Severe,
+            severity_max: Severity::Severe,
+            began: at(second),
+            ended: ended.map(at),
+            late: false,
+            clock_suspect: false,
+            retracted,
+        };
+        let rest = summarise(&[fact(Flame, 0, Some(5), true), fact(Smoke, 3, None, false)]).unwrap();
+        assert_eq!((rest.kind, rest.began, rest.ended, rest.retracted), (Smoke, at(3), None, false));
+        let none = summarise(&[fact(Flame, 0, Some(5), true)]).unwrap();
+        assert_eq!((none.ended, none.retracted), (Some(at(5)), true));
+    }
+
+    #[test]
+    fn a_flood_explains_the_jam_behind_it() {
+        let incident = |id: &str, family, camera: &str, began, ended: Option<i64>| Candidate {
+            id: id.into(),
+            family,
+            state: IncidentState::Acknowledged,
+            began: at(began),
+            ended: ended.map(at),
+            spots: vec![spot(camera)],
+        };
+        let jam = |camera, began| incident("jam", Family::Traffic, camera, began, None);
+        let water = incident("water", Family::Flood, "b", 0, Some(600));
+        let cause = |effect: &Candidate, candidates: &[Candidate]| {
+            find_cause(effect, candidates, &settings()).map(|cause| cause.id.clone())
+        };
+        let floods = std::slice::from_ref(&water);
+        assert_eq!(cause(&jam("c", 300), floods).as_deref(), Some("water"), "200 m away");
+        assert_eq!(cause(&jam("x", 300), floods), None, "nobody knows where");
+        assert_eq!(cause(&jam("a", 721), floods), None, "long over");
+        assert_eq!(cause(&jam("a", -121), floods), None, "the jam was there before");
+        assert_eq!(cause(&water, &[jam("b", 0)]), None, "a jam explains no water");
+        let closed = Candidate { state: IncidentState::FalseAlarm, ..water.clone() };
+        assert_eq!(cause(&jam("b", 300), &[closed]), None);
+    }
+
+    #[test]
+    fn more_eyes_make_it_surer() {
+        let all = [certainty(0, 1), certainty(1, 0), certainty(1, 1), certainty(2, 0)];
+        assert_eq!(all, [Certainty::Possible, Certainty::Likely, Certainty::Observed, Certainty::Observed]);
     }
 }

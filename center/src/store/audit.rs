@@ -31,6 +31,8 @@ pub enum Act {
     MemberAdded,
     MemberRemoved,
     Incident,
+    Shelved,
+    Unshelved,
     ClipSeen,
     ConfigChanged,
 }
@@ -50,6 +52,8 @@ impl Act {
             Self::MemberAdded => "member_added",
             Self::MemberRemoved => "member_removed",
             Self::Incident => "incident",
+            Self::Shelved => "shelved",
+            Self::Unshelved => "unshelved",
             Self::ClipSeen => "clip_seen",
             Self::ConfigChanged => "config_changed",
         }

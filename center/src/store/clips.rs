@@ -112,7 +112,7 @@ impl Tx {
         .bind(now.as_unix_millis())
         .bind(request.expires.as_unix_millis()))
         .map_err(to("ask for a clip"))?;
-        self.log(&incident, now, request.who, LogAction::ClipRequested, Some(request.event), None).await?;
+        self.log(&incident, now, request.who, LogAction::ClipRequested, Some(request.event), None, None).await?;
         self.event_changed(request.event, now).await?;
         Ok(Asked::Ask { edge })
     }
@@ -143,7 +143,7 @@ impl Tx {
         }
         if let Some(incident) = self.incident_of(event).await? {
             let who = super::incidents::SELF;
-            self.log(&incident, now, who, LogAction::ClipReady, Some(event), None).await?;
+            self.log(&incident, now, who, LogAction::ClipReady, Some(event), None, None).await?;
         }
         self.event_changed(event, now).await?;
         Ok(true)

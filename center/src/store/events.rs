@@ -2,7 +2,7 @@
 
 use matpho_scene::{
     WallTime,
-    event::{EventKind, Phase, Severity},
+    event::{EndReason, EventKind, Phase, Severity},
 };
 use matpho_wire::{CloudEvent, EventData, MeasurementData};
 
@@ -95,8 +95,8 @@ impl Tx {
         let late = data.late || (!clock_suspect && arrived.since(message.time) > LATE_AFTER);
         execute!(self.db(), sqlx::query(
             "INSERT INTO events (id, edge, camera, kind, number, phase, severity, severity_max, placed_at, ended_at, arrived_at,
-                                 updated_at, late, clock_suspect, data)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10, $10, $11, $12, $13)",
+                                 updated_at, late, clock_suspect, data, retracted)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10, $10, $11, $12, $13, $14)",
         )
         .bind(&event)
         .bind(edge)
@@ -110,7 +110,8 @@ impl Tx {
         .bind(arrived.as_unix_millis())
         .bind(late)
         .bind(clock_suspect)
-        .bind(json(data)?))
+        .bind(json(data)?)
+        .bind(is_retracted(data)))
         .map_err(to("store an event"))?;
         let spot = Spot {
             edge: edge.into(),
@@ -125,7 +126,8 @@ impl Tx {
         let severity_max = from_word::<Severity>("severity", known.severity_max.clone())?.max(data.severity);
         if i64::from(data.number) > known.number {
             execute!(self.db(), sqlx::query(
-                "UPDATE events SET number = $2, phase = $3, severity = $4, severity_max = $5, ended_at = $6, updated_at = $7, data = $8
+                "UPDATE events SET number = $2, phase = $3, severity = $4, severity_max = $5, ended_at = $6, updated_at = $7, data = $8,
+                                   retracted = $9
                  WHERE id = $1",
             )
             .bind(event)
@@ -135,7 +137,8 @@ impl Tx {
             .bind(severity_max.as_str())
             .bind(ended_at(data, arrived))
             .bind(arrived.as_unix_millis())
-            .bind(json(data)?))
+            .bind(json(data)?)
+            .bind(is_retracted(data)))
             .map_err(to("update an event"))?;
         } else {
             // An older message that was overtaken tells nothing new but how grave it once was.
@@ -208,6 +211,11 @@ fn plain(text: &str, chars_max: usize) -> String {
 fn ended_at(data: &EventData, arrived: WallTime) -> Option<i64> {
     let began = rules::place_time(data.began, arrived).at;
     (data.phase == Phase::Ended).then(|| rules::place_time(data.seen.at, arrived).at.max(began).as_unix_millis())
+}
+
+/// Whether its gateway took it back.
+fn is_retracted(data: &EventData) -> bool {
+    data.phase == Phase::Ended && data.end_reason == Some(EndReason::Retracted)
 }
 
 /// The kind of a stored word.

@@ -79,11 +79,11 @@ impl Tx {
             sqlx::query_as(
                 "SELECT v.event, v.path, v.bytes FROM evidence v
              LEFT JOIN incident_events ie ON ie.event = v.event LEFT JOIN incidents i ON i.id = ie.incident
-             WHERE v.path <> '' AND (i.id IS NULL OR i.state = 'closed')
+             WHERE v.path <> '' AND (i.id IS NULL OR i.closed_at IS NOT NULL)
              UNION ALL
              SELECT k.event, k.path, k.bytes FROM clips k
              JOIN incident_events ie ON ie.event = k.event JOIN incidents i ON i.id = ie.incident
-             WHERE k.path IS NOT NULL AND i.state = 'closed'
+             WHERE k.path IS NOT NULL AND i.closed_at IS NOT NULL
              ORDER BY 1 LIMIT 1000",
             )
         )

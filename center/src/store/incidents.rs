@@ -1,4 +1,4 @@
-//! Incidents: keeping what `incident::rules` decides and what people do.
+//! Incidents: keeping what `incident::rules` decides about events. Not here: what people do to them (`life`, `merging`).
 
 use matpho_scene::{
     WallTime,
@@ -7,29 +7,18 @@ use matpho_scene::{
 use rand::RngCore;
 
 use super::{
-    Change, StoreError, Tx,
-    audit::{Act, Deed},
-    events, execute, fetch_all, fetch_one, fetch_optional, from_word, time, to, word,
+    Change, StoreError, Tx, audit, events, execute, fetch_all, fetch_one, fetch_optional, from_word, json, time, to, word,
 };
 use crate::{
-    api::types::{CloseReason, Family, IncidentState, LogAction},
-    incident::rules::{self, Candidate, EventFact, Sighting, Spot},
+    api::types::{Certainty, Family, IncidentState, LogAction, LogDetail, Priority},
+    incident::{
+        life::{Act, Actor, Resolution, Step},
+        rules::{self, Candidate, EventFact, Sighting, Spot},
+    },
 };
 
 /// Who acts where nobody does.
 pub const SELF: &str = "matpho-center";
-
-/// What became of a person's act.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub enum Acted {
-    /// It is done.
-    Done,
-    /// There is no such incident.
-    NotFound,
-    /// Somebody was quicker.
-    Conflict,
-}
 
 #[derive(sqlx::FromRow)]
 struct CandidateRow {
@@ -52,6 +41,24 @@ struct FactRow {
     ended_at: Option<i64>,
     late: bool,
     clock_suspect: bool,
+    retracted: bool,
+}
+
+/// What refreshing an incident has to know of it.
+#[derive(sqlx::FromRow)]
+struct BeforeRow {
+    state: String,
+    severity: String,
+    severity_seen: Option<String>,
+    certainty: String,
+    certainty_set: bool,
+    priority: String,
+    priority_set: bool,
+    ongoing: bool,
+    retracted: bool,
+    cameras: i64,
+    reports: i64,
+    reported_at: Option<i64>,
 }
 
 impl FactRow {
@@ -64,6 +71,7 @@ impl FactRow {
             ended: self.ended_at.map(time),
             late: self.late,
             clock_suspect: self.clock_suspect,
+            retracted: self.retracted,
         })
     }
 }
@@ -96,8 +104,15 @@ impl Tx {
         settings: &rules::Settings,
     ) -> Result<(), StoreError> {
         let candidates = self.candidates(sighting, settings).await?;
-        let (incident, action) = match rules::find_home(sighting, &candidates, settings) {
-            Some(home) => (home.id.clone(), LogAction::Joined),
+        let home = match rules::find_home(sighting, &candidates, settings) {
+            Some(home) => Some(home.id.clone()),
+            None => self.reported_home(sighting, settings).await?,
+        };
+        let (incident, action) = match home {
+            Some(home) => {
+                self.heard_beside_shelf(&home, sighting, arrived).await?;
+                (home, LogAction::Joined)
+            }
             None => (self.open_incident(sighting, severity, arrived).await?, LogAction::Opened),
         };
         execute!(
@@ -115,18 +130,33 @@ impl Tx {
         )
         .map_err(to("put a camera to its incident"))?;
         self.place_event_of(&incident, (edge, camera), sighting.kind).await?;
-        self.log(&incident, arrived, SELF, action, Some(event), None).await?;
+        self.log(&incident, arrived, SELF, action, Some(event), None, None).await?;
         self.refresh_incident(&incident, arrived).await?;
         self.cameras_changed(&incident).await
     }
 
-    async fn candidates(&mut self, sighting: &Sighting, settings: &rules::Settings) -> Result<Vec<Candidate>, StoreError> {
+    /// The incident that people reported and that an event proves.
+    async fn reported_home(&mut self, sighting: &Sighting, settings: &rules::Settings) -> Result<Option<String>, StoreError> {
+        let Some(position) = sighting.spot.position else { return Ok(None) };
+        if Family::of(sighting.kind) == Family::Camera {
+            return Ok(None);
+        }
+        let reach = rules::Settings { distance_m: settings.report_distance_m, ..settings.clone() };
+        let candidates = self.reported(Family::of(sighting.kind), position, settings.report_distance_m).await?;
+        Ok(rules::find_home(sighting, &candidates, &reach).map(|home| home.id.clone()))
+    }
+
+    pub(super) async fn candidates(
+        &mut self,
+        sighting: &Sighting,
+        settings: &rules::Settings,
+    ) -> Result<Vec<Candidate>, StoreError> {
         let family = Family::of(sighting.kind);
         // Only history looks into closed incidents; there are ever more of them.
         let query = if sighting.late {
-            select_candidates!("i.state IN ('new', 'acknowledged', 'closed')")
+            select_candidates!("TRUE")
         } else {
-            select_candidates!("i.state IN ('new', 'acknowledged')")
+            select_candidates!("i.state IN ('new', 'acknowledged', 'dispatched')")
         };
         let around = sighting.spot.position.map(|position| rules::around(position, settings.distance_m));
         let rows: Vec<CandidateRow> = fetch_all!(
@@ -162,23 +192,28 @@ impl Tx {
         Ok(candidates)
     }
 
-    async fn open_incident(&mut self, sighting: &Sighting, severity: Severity, arrived: WallTime) -> Result<String, StoreError> {
-        let mut unique = [0; 10];
-        rand::rng().fill_bytes(&mut unique);
-        let began = sighting.began.as_unix_millis();
-        let id = uuid::Builder::from_unix_timestamp_millis(u64::try_from(began).unwrap_or(0), &unique).into_uuid().to_string();
+    pub(super) async fn open_incident(
+        &mut self,
+        sighting: &Sighting,
+        severity: Severity,
+        arrived: WallTime,
+    ) -> Result<String, StoreError> {
+        let id = new_id(sighting.began);
+        let shelved_until = self.shelved_until(sighting, arrived).await?;
         execute!(self.db(), sqlx::query(
             "INSERT INTO incidents (id, family, kind, severity, state, ongoing, began_at, opened_at, updated_at, late, clock_suspect,
-                                    event_count)
-             VALUES ($1, $2, $3, $4, 'new', TRUE, $5, $6, $6, $7, FALSE, 0)",
+                                    event_count, priority, shelved_until)
+             VALUES ($1, $2, $3, $4, 'new', TRUE, $5, $6, $6, $7, FALSE, 0, $8, $9)",
         )
         .bind(&id)
         .bind(word(&Family::of(sighting.kind)))
         .bind(sighting.kind.as_str())
         .bind(severity.as_str())
-        .bind(began)
+        .bind(sighting.began.as_unix_millis())
         .bind(arrived.as_unix_millis())
-        .bind(sighting.late))
+        .bind(sighting.late)
+        .bind(word(&Priority::of(severity)))
+        .bind(shelved_until.map(WallTime::as_unix_millis)))
         .map_err(to("open an incident"))?;
         Ok(id)
     }
@@ -193,7 +228,7 @@ impl Tx {
         fetch_all!(
             self.db(),
             sqlx::query_as(
-                "SELECT e.kind, e.severity, e.severity_max, e.placed_at, e.ended_at, e.late, e.clock_suspect
+                "SELECT e.kind, e.severity, e.severity_max, e.placed_at, e.ended_at, e.late, e.clock_suspect, e.retracted
              FROM incident_events ie JOIN events e ON e.id = ie.event WHERE ie.incident = $1",
             )
             .bind(incident)
@@ -201,37 +236,83 @@ impl Tx {
         .map_err(to("read an incident's events"))
     }
 
-    /// Sums the incident's events up anew, and logs what that changed.
+    /// Sums the incident's events and reports up anew, and logs what that changed.
     pub(super) async fn refresh_incident(&mut self, incident: &str, now: WallTime) -> Result<(), StoreError> {
         let facts: Vec<EventFact> = self.facts(incident).await?.into_iter().map(FactRow::into_fact).collect::<Result<_, _>>()?;
-        let Some(summary) = rules::summarise(&facts) else { return Ok(()) };
-        let (severity, ongoing): (String, bool) =
-            fetch_one!(self.db(), sqlx::query_as("SELECT severity, ongoing FROM incidents WHERE id = $1").bind(incident))
-                .map_err(to("read an incident"))?;
-        let before: Severity = from_word("severity", severity)?;
-        if summary.severity > before && summary.ended.is_none() {
-            self.log(incident, now, SELF, LogAction::Escalated, None, Some(summary.severity.as_str())).await?;
-        }
-        if ongoing && summary.ended.is_some() {
-            self.log(incident, now, SELF, LogAction::Ended, None, None).await?;
-        }
-        execute!(self.db(), sqlx::query(
-            "UPDATE incidents SET kind = $2, severity = $3, ongoing = $4, began_at = $5, ended_at = $6, updated_at = $7, late = $8,
-                                  clock_suspect = $9, event_count = $10
-             WHERE id = $1",
+        let before: BeforeRow = fetch_one!(
+            self.db(),
+            sqlx::query_as(
+                "SELECT state, severity, severity_seen, certainty, certainty_set, priority, priority_set, ongoing, retracted,
+                        (SELECT COUNT(*) FROM incident_cameras WHERE incident = i.id) AS cameras,
+                        (SELECT COUNT(*) FROM reports WHERE incident = i.id) AS reports,
+                        (SELECT MIN(seen_at) FROM reports WHERE incident = i.id) AS reported_at
+                 FROM incidents i WHERE id = $1",
+            )
+            .bind(incident)
         )
-        .bind(incident)
-        .bind(summary.kind.as_str())
-        .bind(events::severity_word(summary.severity))
-        .bind(summary.ended.is_none())
-        .bind(summary.began.as_unix_millis())
-        .bind(summary.ended.map(WallTime::as_unix_millis))
-        .bind(now.as_unix_millis())
-        .bind(summary.late)
-        .bind(summary.clock_suspect)
-        .bind(i64::try_from(facts.len()).unwrap_or(i64::MAX)))
+        .map_err(to("read an incident"))?;
+        let count = |number: i64| usize::try_from(number).unwrap_or(0);
+        let certainty = if before.certainty_set {
+            before.certainty
+        } else {
+            word::<Certainty>(&rules::certainty(count(before.cameras), count(before.reports)))
+        };
+        execute!(
+            self.db(),
+            sqlx::query(
+                "UPDATE incidents SET certainty = $2, report_count = $3, event_count = $4, updated_at = $5 WHERE id = $1"
+            )
+            .bind(incident)
+            .bind(certainty)
+            .bind(before.reports)
+            .bind(i64::try_from(facts.len()).unwrap_or(i64::MAX))
+            .bind(now.as_unix_millis())
+        )
         .map_err(to("update an incident"))?;
         self.changed(Change::Incident(incident.into()));
+        // What only people saw is as they said until they close it.
+        let Some(summary) = rules::summarise(&facts) else { return Ok(()) };
+        let (was, seen) = (from_word::<Severity>("severity", before.severity)?, before.severity_seen);
+        let seen = seen.map(|seen| from_word::<Severity>("severity", seen)).transpose()?;
+        let by_hand = seen.filter(|seen| summary.severity <= *seen);
+        let severity = if by_hand.is_some() { was } else { summary.severity };
+        let priority = if before.priority_set { before.priority } else { word(&Priority::of(severity)) };
+        if severity > was && summary.ended.is_none() {
+            self.log(incident, now, SELF, LogAction::Escalated, None, Some(severity.as_str()), None).await?;
+        }
+        if before.ongoing && summary.ended.is_some() {
+            self.log(incident, now, SELF, LogAction::Ended, None, None, None).await?;
+        }
+        let began = before.reported_at.map_or(summary.began, |reported| summary.began.min(time(reported)));
+        execute!(
+            self.db(),
+            sqlx::query(
+                "UPDATE incidents SET kind = $2, severity = $3, ongoing = $4, began_at = $5, ended_at = $6, late = $7,
+                                      clock_suspect = $8, retracted = $9, severity_seen = $10, priority = $11
+                 WHERE id = $1",
+            )
+            .bind(incident)
+            .bind(summary.kind.as_str())
+            .bind(events::severity_word(severity))
+            .bind(summary.ended.is_none())
+            .bind(began.as_unix_millis())
+            .bind(summary.ended.map(WallTime::as_unix_millis))
+            .bind(summary.late)
+            .bind(summary.clock_suspect)
+            .bind(summary.retracted)
+            .bind(by_hand.map(events::severity_word))
+            .bind(priority)
+        )
+        .map_err(to("update an incident"))?;
+        if summary.retracted && !before.retracted {
+            self.log(incident, now, SELF, LogAction::Retracted, None, None, None).await?;
+            // Nobody has seen it: nobody need. Whoever has it already decides what to make of it.
+            if from_word::<IncidentState>("incident state", before.state)? == IncidentState::New && before.reports == 0 {
+                let act = Act::Resolve { how: Resolution::Retracted };
+                let step = Step { at: now, by: Actor::Rule(SELF.into()), act, note: None };
+                let _ = self.take_step(incident, step, None).await?;
+            }
+        }
         Ok(())
     }
 
@@ -241,7 +322,7 @@ impl Tx {
         self.touch(&incident, now).await
     }
 
-    async fn touch(&mut self, incident: &str, now: WallTime) -> Result<(), StoreError> {
+    pub(super) async fn touch(&mut self, incident: &str, now: WallTime) -> Result<(), StoreError> {
         execute!(
             self.db(),
             sqlx::query("UPDATE incidents SET updated_at = $2 WHERE id = $1").bind(incident).bind(now.as_unix_millis())
@@ -252,7 +333,7 @@ impl Tx {
     }
 
     /// Cameras count their open incidents, and lists find them by whether they are open.
-    async fn cameras_changed(&mut self, incident: &str) -> Result<(), StoreError> {
+    pub(super) async fn cameras_changed(&mut self, incident: &str) -> Result<(), StoreError> {
         self.refile_incident(incident).await?;
         let cameras: Vec<(String, String)> =
             fetch_all!(self.db(), sqlx::query_as("SELECT edge, camera FROM incident_cameras WHERE incident = $1").bind(incident))
@@ -262,6 +343,7 @@ impl Tx {
     }
 
     /// Writes a line into an incident's log.
+    #[expect(clippy::too_many_arguments, reason = "a line has these columns")]
     pub async fn log(
         &mut self,
         incident: &str,
@@ -270,109 +352,49 @@ impl Tx {
         what: LogAction,
         event: Option<&str>,
         note: Option<&str>,
+        detail: Option<&LogDetail>,
     ) -> Result<(), StoreError> {
         execute!(
             self.db(),
-            sqlx::query("INSERT INTO incident_log (incident, at, who, what, event, note) VALUES ($1, $2, $3, $4, $5, $6)")
-                .bind(incident)
-                .bind(at.as_unix_millis())
-                .bind(who)
-                .bind(word(&what))
-                .bind(event)
-                .bind(note)
+            sqlx::query(
+                "INSERT INTO incident_log (incident, at, who, what, event, note, data) VALUES ($1, $2, $3, $4, $5, $6, $7)"
+            )
+            .bind(incident)
+            .bind(at.as_unix_millis())
+            .bind(who)
+            .bind(word(&what))
+            .bind(event)
+            .bind(note)
+            .bind(detail.map(json).transpose()?)
         )
         .map_err(to("write an incident's log"))?;
         if who == SELF {
             return Ok(());
         }
-        let detail = serde_json::json!({"what": word(&what), "event": event, "note": note});
-        self.audit(&Deed::done(who, Act::Incident, incident, detail), at).await
-    }
-
-    async fn state(&mut self, incident: &str) -> Result<Option<IncidentState>, StoreError> {
-        let state: Option<String> =
-            fetch_optional!(self.db(), sqlx::query_scalar("SELECT state FROM incidents WHERE id = $1").bind(incident))
-                .map_err(to("look up an incident"))?;
-        state.map(|state| from_word("incident state", state)).transpose()
-    }
-
-    /// Somebody takes an incident.
-    pub async fn acknowledge(
-        &mut self,
-        incident: &str,
-        who: &str,
-        note: Option<&str>,
-        now: WallTime,
-    ) -> Result<Acted, StoreError> {
-        match self.state(incident).await? {
-            None => return Ok(Acted::NotFound),
-            Some(IncidentState::New) => {}
-            Some(_) => return Ok(Acted::Conflict),
-        }
-        execute!(
-            self.db(),
-            sqlx::query("UPDATE incidents SET state = 'acknowledged', acknowledged_by = $2, acknowledged_at = $3 WHERE id = $1")
-                .bind(incident)
-                .bind(who)
-                .bind(now.as_unix_millis())
-        )
-        .map_err(to("acknowledge an incident"))?;
-        self.log(incident, now, who, LogAction::Acknowledged, None, note).await?;
-        self.touch(incident, now).await?;
-        Ok(Acted::Done)
-    }
-
-    /// Somebody closes an incident.
-    pub async fn close(
-        &mut self,
-        incident: &str,
-        who: &str,
-        reason: CloseReason,
-        note: Option<&str>,
-        now: WallTime,
-    ) -> Result<Acted, StoreError> {
-        match self.state(incident).await? {
-            None => return Ok(Acted::NotFound),
-            Some(IncidentState::Closed) => return Ok(Acted::Conflict),
-            Some(_) => {}
-        }
-        execute!(self.db(), sqlx::query(
-            "UPDATE incidents SET state = 'closed', closed_by = $2, closed_at = $3, close_reason = $4, close_note = $5 WHERE id = $1",
-        )
-        .bind(incident)
-        .bind(who)
-        .bind(now.as_unix_millis())
-        .bind(word(&reason))
-        .bind(note))
-        .map_err(to("close an incident"))?;
-        self.log(incident, now, who, LogAction::Closed, None, note).await?;
-        self.touch(incident, now).await?;
-        self.cameras_changed(incident).await?;
-        Ok(Acted::Done)
-    }
-
-    /// Somebody writes a note; also on a closed incident.
-    pub async fn note(&mut self, incident: &str, who: &str, note: &str, now: WallTime) -> Result<Acted, StoreError> {
-        if self.state(incident).await?.is_none() {
-            return Ok(Acted::NotFound);
-        }
-        self.log(incident, now, who, LogAction::Noted, None, Some(note)).await?;
-        self.touch(incident, now).await?;
-        Ok(Acted::Done)
+        let detail = serde_json::json!({"what": word(&what), "event": event, "note": note, "detail": detail});
+        self.audit(&audit::Deed::done(who, audit::Act::Incident, incident, detail), at).await
     }
 
     /// Closes incidents about cameras that have been well since before `ended_before`. Returns how many.
     pub async fn close_recovered(&mut self, ended_before: WallTime, now: WallTime) -> Result<usize, StoreError> {
         let ids: Vec<String> = fetch_all!(self.db(), sqlx::query_scalar(
-            "SELECT id FROM incidents WHERE family = 'camera' AND state <> 'closed' AND NOT ongoing AND ended_at < $1 LIMIT 500",
+            "SELECT id FROM incidents WHERE family = 'camera' AND closed_at IS NULL AND NOT ongoing AND ended_at < $1 LIMIT 500",
         )
         .bind(ended_before.as_unix_millis()))
         .map_err(to("look for cameras that recovered"))?;
         for id in &ids {
-            let _ = self.close(id, SELF, CloseReason::Recovered, None, now).await?;
+            let act = Act::Resolve { how: Resolution::Recovered };
+            let _ = self.take_step(id, Step { at: now, by: Actor::Rule(SELF.into()), act, note: None }, None).await?;
         }
         Ok(ids.len())
     }
+}
+
+/// A new id that sorts by a time.
+pub(super) fn new_id(at: WallTime) -> String {
+    let mut unique = [0; 10];
+    rand::rng().fill_bytes(&mut unique);
+    uuid::Builder::from_unix_timestamp_millis(u64::try_from(at.as_unix_millis()).unwrap_or(0), &unique).into_uuid().to_string()
 }
 
 /// `kind` and place in plain words.

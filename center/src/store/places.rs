@@ -208,16 +208,31 @@ impl Tx {
             self.db(),
             sqlx::query(
                 "INSERT INTO incident_areas (incident, area, kind, is_open)
-                 SELECT i.id, '', e.kind, i.state NOT IN ('closed', 'resolved', 'false_alarm')
-                 FROM incidents i JOIN incident_events ie ON ie.incident = i.id JOIN events e ON e.id = ie.event WHERE i.id = $1
+                 SELECT i.id, '', e.kind, i.closed_at IS NULL
+                 FROM incidents i JOIN incident_events ie ON ie.incident = COALESCE(i.merged_into, i.id)
+                 JOIN events e ON e.id = ie.event WHERE i.id = $1
                  UNION
-                 SELECT i.id, a.area, e.kind, i.state NOT IN ('closed', 'resolved', 'false_alarm')
-                 FROM incidents i JOIN incident_events ie ON ie.incident = i.id JOIN events e ON e.id = ie.event
-                 JOIN camera_areas a ON a.edge = e.edge AND a.camera = e.camera WHERE i.id = $1",
+                 SELECT i.id, a.area, e.kind, i.closed_at IS NULL
+                 FROM incidents i JOIN incident_events ie ON ie.incident = COALESCE(i.merged_into, i.id)
+                 JOIN events e ON e.id = ie.event
+                 JOIN camera_areas a ON a.edge = e.edge AND a.camera = e.camera WHERE i.id = $1
+                 UNION
+                 SELECT i.id, a.area, r.kind, i.closed_at IS NULL
+                 FROM incidents i JOIN reports r ON r.incident = COALESCE(i.merged_into, i.id)
+                 JOIN report_areas a ON a.report = r.id WHERE i.id = $1",
             )
             .bind(incident)
         )
         .map_err(to(doing))?;
+        Ok(())
+    }
+
+    /// Notes where a report lies.
+    pub(super) async fn place_report(&mut self, report: &str, position: [f64; 2], today: Date) -> Result<(), StoreError> {
+        for area in self.areas_of(Some(position), today).await? {
+            execute!(self.db(), sqlx::query("INSERT INTO report_areas (report, area) VALUES ($1, $2)").bind(report).bind(&area))
+                .map_err(to("note where a report lies"))?;
+        }
         Ok(())
     }
 
@@ -232,9 +247,9 @@ impl Tx {
             self.db(),
             sqlx::query(
                 "INSERT INTO incident_areas (incident, area, kind, is_open)
-                 SELECT i.id, '', CAST($2 AS TEXT), i.state NOT IN ('closed', 'resolved', 'false_alarm') FROM incidents i WHERE i.id = $1
+                 SELECT i.id, '', CAST($2 AS TEXT), i.closed_at IS NULL FROM incidents i WHERE i.id = $1
                  UNION
-                 SELECT i.id, a.area, CAST($2 AS TEXT), i.state NOT IN ('closed', 'resolved', 'false_alarm') FROM incidents i, camera_areas a
+                 SELECT i.id, a.area, CAST($2 AS TEXT), i.closed_at IS NULL FROM incidents i, camera_areas a
                  WHERE i.id = $1 AND a.edge = $3 AND a.camera = $4
                  ON CONFLICT DO NOTHING",
             )
@@ -244,31 +259,6 @@ impl Tx {
             .bind(camera)
         )
         .map_err(to("note where an incident lies"))?;
-        Ok(())
-    }
-
-    /// Adds a place of its own to an incident: what people report has no camera.
-    pub async fn place_incident_at(
-        &mut self,
-        incident: &str,
-        position: Option<[f64; 2]>,
-        kind: EventKind,
-        today: Date,
-    ) -> Result<(), StoreError> {
-        for area in self.areas_of(position, today).await? {
-            execute!(
-                self.db(),
-                sqlx::query(
-                    "INSERT INTO incident_areas (incident, area, kind, is_open)
-                     SELECT i.id, CAST($2 AS TEXT), CAST($3 AS TEXT), i.state NOT IN ('closed', 'resolved', 'false_alarm')
-                     FROM incidents i WHERE i.id = $1 ON CONFLICT DO NOTHING",
-                )
-                .bind(incident)
-                .bind(&area)
-                .bind(kind.as_str())
-            )
-            .map_err(to("note where an incident lies"))?;
-        }
         Ok(())
     }
 
@@ -287,7 +277,7 @@ impl Tx {
         execute!(
             self.db(),
             sqlx::query(
-                "UPDATE incident_areas SET is_open = (SELECT i.state NOT IN ('closed', 'resolved', 'false_alarm') FROM incidents i WHERE i.id = $1)
+                "UPDATE incident_areas SET is_open = (SELECT i.closed_at IS NULL FROM incidents i WHERE i.id = $1)
                  WHERE incident = $1",
             )
             .bind(incident)

@@ -31,11 +31,14 @@ pub enum Kept {
     Clips,
     /// Messages that could not be taken; since they arrived.
     Rejected,
+    /// Whom to call back about a report; since it arrived.
+    Contacts,
 }
 
 impl Kept {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Incidents, Self::Messages, Self::Measurements, Self::Pictures, Self::Clips, Self::Rejected];
+    pub const ALL: [Self; 7] =
+        [Self::Incidents, Self::Messages, Self::Measurements, Self::Pictures, Self::Clips, Self::Rejected, Self::Contacts];
 
     /// The word for it, in the configuration too.
     pub const fn word(self) -> &'static str {
@@ -46,31 +49,33 @@ impl Kept {
             Self::Pictures => "pictures",
             Self::Clips => "clips",
             Self::Rejected => "rejected",
+            Self::Contacts => "contacts",
         }
     }
 
     /// The rows that are older than `$1`: the key that names them, and from where.
     const fn old(self) -> (&'static str, &'static str) {
         match self {
-            Self::Incidents => ("i.id", "incidents i WHERE i.state = 'closed' AND i.closed_at < $1"),
+            Self::Incidents => ("i.id", "incidents i WHERE i.closed_at < $1"),
             Self::Messages => (
                 "source, id",
                 "event_messages m WHERE m.arrived_at < $1 AND NOT EXISTS (
                      SELECT 1 FROM incident_events ie JOIN incidents i ON i.id = ie.incident
-                     WHERE ie.event = m.event AND i.state <> 'closed')",
+                     WHERE ie.event = m.event AND i.closed_at IS NULL)",
             ),
             Self::Measurements => ("line", "measurements WHERE from_at < $1"),
             Self::Pictures => (
                 "v.path",
                 "evidence v LEFT JOIN incident_events ie ON ie.event = v.event LEFT JOIN incidents i ON i.id = ie.incident
-                 WHERE v.path <> '' AND v.seen_at < $1 AND (i.id IS NULL OR i.state = 'closed')",
+                 WHERE v.path <> '' AND v.seen_at < $1 AND (i.id IS NULL OR i.closed_at IS NOT NULL)",
             ),
             Self::Clips => (
                 "k.event",
                 "clips k LEFT JOIN incident_events ie ON ie.event = k.event LEFT JOIN incidents i ON i.id = ie.incident
-                 WHERE COALESCE(k.arrived_at, k.requested_at) < $1 AND (i.id IS NULL OR i.state = 'closed')",
+                 WHERE COALESCE(k.arrived_at, k.requested_at) < $1 AND (i.id IS NULL OR i.closed_at IS NOT NULL)",
             ),
             Self::Rejected => ("line", "rejected WHERE arrived_at < $1"),
+            Self::Contacts => ("report", "report_contacts WHERE arrived_at < $1"),
         }
     }
 }
@@ -115,7 +120,7 @@ impl Tx {
         let before = before.as_unix_millis();
         let doing = "let go of what is old";
         let old = match kept {
-            Kept::Messages | Kept::Measurements | Kept::Rejected => {
+            Kept::Messages | Kept::Measurements | Kept::Rejected | Kept::Contacts => {
                 let table = rows.split(' ').next().unwrap_or_default();
                 let sql = format!("DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {rows} LIMIT $2)");
                 let sql = AssertSqlSafe(sql);
@@ -165,6 +170,9 @@ impl Tx {
         for rows in [
             format!("event_messages WHERE event {EVENTS}"),
             format!("events WHERE id {EVENTS}"),
+            "report_contacts WHERE report IN (SELECT id FROM reports WHERE incident = $1)".into(),
+            "report_areas WHERE report IN (SELECT id FROM reports WHERE incident = $1)".into(),
+            "reports WHERE incident = $1".into(),
             "incident_log WHERE incident = $1".into(),
             "incident_cameras WHERE incident = $1".into(),
             "incident_areas WHERE incident = $1".into(),

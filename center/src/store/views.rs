@@ -16,7 +16,7 @@ use super::{
 use crate::{
     api::types::{
         Act, Camera, CameraRef, CameraStateNow, Clip, ClipState, Closing, Edge, Event, EvidenceLink, Incident, IncidentDetail,
-        LogEntry, Measurement, Place,
+        IncidentState, LogEntry, Measurement, Place, Promise, Timer,
     },
     rights::Filter,
 };
@@ -79,9 +79,25 @@ pub(super) struct IncidentRow {
     closed_at: Option<i64>,
     close_reason: Option<String>,
     close_note: Option<String>,
+    version: i64,
+    holder: Option<String>,
+    false_reason: Option<String>,
+    due_at: Option<i64>,
+    level: i64,
+    raises_at: Option<i64>,
+    certainty: String,
+    priority: String,
+    severity_seen: Option<String>,
+    retracted: bool,
+    cause: Option<String>,
+    merged_into: Option<String>,
+    shelved_until: Option<i64>,
+    proposed: String,
+    sent: String,
+    report_count: i64,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(Clone, sqlx::FromRow)]
 struct SeenRow {
     incident: String,
     edge: String,
@@ -92,7 +108,7 @@ struct SeenRow {
     latitude: Option<f64>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(Clone, sqlx::FromRow)]
 struct LinkRow {
     incident: String,
     event: String,
@@ -166,7 +182,7 @@ macro_rules! select_cameras {
              FROM cameras c LEFT JOIN edges g ON g.edge = c.edge
              LEFT JOIN (SELECT ic.edge, ic.camera, COUNT(*) AS incidents
                         FROM incidents i JOIN incident_cameras ic ON ic.incident = i.id
-                        WHERE i.state IN ('new', 'acknowledged') GROUP BY ic.edge, ic.camera) o
+                        WHERE i.state IN ('new', 'acknowledged', 'dispatched') GROUP BY ic.edge, ic.camera) o
                     ON o.edge = c.edge AND o.camera = c.camera ",
             $where
         )
@@ -306,10 +322,24 @@ impl CameraRow {
 }
 
 impl IncidentRow {
-    fn into_incident(self, seen: Vec<SeenRow>, links: Vec<LinkRow>) -> Result<Incident, StoreError> {
+    /// The incident whose events it shows: of one that was merged away, what it is part of now.
+    fn shown_by(&self) -> &str {
+        self.merged_into.as_ref().unwrap_or(&self.id)
+    }
+
+    fn promise(&self, state: IncidentState) -> Option<Promise> {
+        Some(Promise {
+            timer: Timer::of(state)?,
+            due: time(self.due_at?),
+            level: number(self.level),
+            raises: self.raises_at.map(time),
+        })
+    }
+
+    fn into_incident(self, seen: &[SeenRow], links: &[LinkRow], reported: Option<&Place>) -> Result<Incident, StoreError> {
         let mut cameras: Vec<CameraRef> = Vec::new();
         let mut kinds = Vec::new();
-        for seen in seen {
+        for seen in seen.iter().cloned() {
             let kind = events::kind(seen.kind)?;
             if !kinds.contains(&kind) {
                 kinds.push(kind);
@@ -323,26 +353,41 @@ impl IncidentRow {
                 });
             }
         }
-        let kind = events::kind(self.kind)?;
-        let place = Place {
-            name: cameras.first().map(|camera| camera.name.clone()).unwrap_or_default(),
-            position: cameras.iter().find_map(|camera| camera.position),
+        let kind = events::kind(self.kind.clone())?;
+        if !kinds.contains(&kind) {
+            kinds.insert(0, kind);
+        }
+        let place = match cameras.first() {
+            Some(camera) => Place { name: camera.name.clone(), position: cameras.iter().find_map(|camera| camera.position) },
+            None => reported.cloned().unwrap_or(Place { name: String::new(), position: None }),
         };
+        let state: IncidentState = from_word("incident state", self.state.clone())?;
+        let promise = self.promise(state);
+        let false_reason = self.false_reason.map(|reason| from_word("reason", reason)).transpose()?;
         let closed = match (self.closed_by, self.closed_at, self.close_reason) {
             (Some(by), Some(at), Some(reason)) => {
-                Some(Closing { by, at: time(at), reason: from_word("close reason", reason)?, note: self.close_note })
+                let reason = from_word("close reason", reason)?;
+                Some(Closing { by, at: time(at), reason, false_reason, note: self.close_note })
             }
             _ => None,
         };
+        let sent: Vec<String> = from_json("list of agencies", &self.sent)?;
+        let mut proposed: Vec<String> = from_json("list of agencies", &self.proposed)?;
+        proposed.retain(|agency| state.is_open() && !sent.contains(agency));
         Ok(Incident {
             id: self.id,
             kind,
             kinds,
             family: from_word("family", self.family)?,
             title: incidents::title(kind, &place.name),
-            state: from_word("incident state", self.state)?,
+            state,
+            version: number(self.version),
             ongoing: self.ongoing,
             severity: from_word("severity", self.severity)?,
+            severity_set: self.severity_seen.is_some(),
+            certainty: from_word("certainty", self.certainty)?,
+            priority: from_word("priority", self.priority)?,
+            promise,
             cameras,
             place,
             began: time(self.began_at),
@@ -352,20 +397,45 @@ impl IncidentRow {
             late: self.late,
             clock_suspect: self.clock_suspect,
             acknowledged: self.acknowledged_by.zip(self.acknowledged_at).map(|(by, at)| Act { by, at: time(at) }),
+            retracted: self.retracted,
+            holder: self.holder,
+            proposed,
+            sent,
+            cause: self.cause,
+            merged_into: self.merged_into,
+            shelved_until: self.shelved_until.map(time),
             closed,
             event_count: number(self.event_count),
-            evidence: links.into_iter().map(LinkRow::into_link).collect(),
+            report_count: number(self.report_count),
+            evidence: links.iter().cloned().map(LinkRow::into_link).collect(),
         })
     }
 }
 
 impl Store {
+    /// Where people say that something is, of each incident by its first report.
+    async fn reported_places<'i>(&self, incidents: impl Iterator<Item = &'i str>) -> Result<HashMap<String, Place>, StoreError> {
+        let incidents: Vec<&str> = incidents.collect();
+        if incidents.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let mut sql = Sql::new("SELECT incident, place, longitude, latitude FROM reports WHERE incident IN ");
+        sql.list(incidents).push(" ORDER BY arrived_at, id");
+        let rows: Vec<(String, String, f64, f64)> =
+            fetch_built!(self.db(), sql).map_err(to("read where something was reported"))?;
+        let mut places = HashMap::new();
+        for (incident, name, longitude, latitude) in rows {
+            places.entry(incident).or_insert(Place { name, position: Some([longitude, latitude]) });
+        }
+        Ok(places)
+    }
+
     /// Rows of incidents with their cameras, kinds and pictures, in the order of the rows.
     pub(super) async fn complete(&self, rows: Vec<IncidentRow>) -> Result<Vec<Incident>, StoreError> {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
-        let ids = || rows.iter().map(|row| &row.id);
+        let ids = || rows.iter().map(IncidentRow::shown_by);
         let mut sql = Sql::new(
             "SELECT ie.incident, e.edge, e.camera, e.kind, c.name, c.longitude, c.latitude
              FROM incident_events ie JOIN events e ON e.id = ie.event
@@ -391,9 +461,12 @@ impl Store {
                 links.push(row);
             }
         }
+        let reported = self.reported_places(rows.iter().filter(|row| row.report_count > 0).map(IncidentRow::shown_by)).await?;
         let whole = |row: IncidentRow| {
-            let (seen, links) = (seen_of.remove(&row.id).unwrap_or_default(), links_of.remove(&row.id).unwrap_or_default());
-            row.into_incident(seen, links)
+            let shown_by = row.shown_by().to_owned();
+            let (seen, links) = (seen_of.get(&shown_by), links_of.get(&shown_by));
+            let (seen, links) = (seen.map_or(&[][..], Vec::as_slice), links.map_or(&[][..], Vec::as_slice));
+            row.into_incident(seen, links, reported.get(&shown_by))
         };
         rows.into_iter().map(whole).collect()
     }
@@ -412,24 +485,32 @@ impl Store {
         let events: Vec<EventRow> =
             fetch_all!(self.db(), sqlx::query_as(select_events!("WHERE ie.incident = $1 ORDER BY e.placed_at, e.id")).bind(id))
                 .map_err(to("read an incident's events"))?;
-        type LogRow = (i64, String, String, Option<String>, Option<String>);
+        type LogRow = (i64, String, String, Option<String>, Option<String>, Option<String>);
         let log: Vec<LogRow> = fetch_all!(
             self.db(),
-            sqlx::query_as("SELECT at, who, what, event, note FROM incident_log WHERE incident = $1 ORDER BY line").bind(id)
+            sqlx::query_as("SELECT at, who, what, event, note, data FROM incident_log WHERE incident = $1 ORDER BY line")
+                .bind(id)
         )
         .map_err(to("read an incident's log"))?;
-        let entry =
-            |(at, by, what, event, note)| Ok(LogEntry { at: time(at), by, what: from_word("log action", what)?, event, note });
+        let effects: Vec<String> =
+            fetch_all!(self.db(), sqlx::query_scalar("SELECT id FROM incidents WHERE cause = $1 ORDER BY id").bind(id))
+                .map_err(to("list what an incident explains"))?;
+        let entry = |(at, by, what, event, note, data): LogRow| {
+            let detail = data.map(|data| from_json("log detail", &data)).transpose()?;
+            Ok(LogEntry { at: time(at), by, what: from_word("log action", what)?, event, note, detail })
+        };
         Ok(Some(IncidentDetail {
             incident,
             events: events.into_iter().map(EventRow::into_event).collect::<Result<_, StoreError>>()?,
+            reports: self.reports_of(id).await?,
+            effects,
             log: log.into_iter().map(entry).collect::<Result<_, StoreError>>()?,
         }))
     }
 
     /// How many incidents are not closed.
     pub async fn open_incidents(&self) -> Result<i64, StoreError> {
-        fetch_one!(self.db(), sqlx::query_scalar("SELECT COUNT(*) FROM incidents WHERE state <> 'closed'"))
+        fetch_one!(self.db(), sqlx::query_scalar("SELECT COUNT(*) FROM incidents WHERE closed_at IS NULL"))
             .map_err(to("count open incidents"))
     }
 
