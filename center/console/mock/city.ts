@@ -2,9 +2,10 @@
  * A made-up city for development: cameras, incidents and what happens to them. It keeps to the contract of the real centre
  * (`tests/contract.test.ts`) and is no part of what is built.
  */
-import type { Camera, CameraRef, CameraState, Edge, Event, EventKind, Incident, IncidentDetail, LogAction, Measurement, Severity } from '../src/lib/types.ts';
+import { isClosed, type AlarmLoad, type Camera, type CameraRef, type CameraState, type Edge, type Event, type EventKind, type FalseReason, type Incident, type IncidentDetail, type LogAction, type LogDetail, type Measurement, type Priority, type Severity } from '../src/lib/types.ts';
 
 const EDGE = 'tdm.gw-01';
+const PRIORITY: Record<Severity, Priority> = { extreme: 'high', severe: 'high', moderate: 'medium', minor: 'low' };
 
 const CAMERAS: [string, string, number, number, CameraState?, string?][] = [
   ['cho-dinh', 'Ngã tư Chợ Đình', 106.6699, 10.9818],
@@ -189,8 +190,18 @@ export class City {
           id: incident,
           kind: story.kind,
           kinds: [story.kind],
-          family: story.kind.split('.')[0]!,
+          family: story.kind.split('.')[0] as Incident['family'],
           title: `${story.kind} at ${ref.name}`,
+          version: 1,
+          severity_set: false,
+          certainty: 'likely',
+          priority: PRIORITY[story.severity],
+          promise: { timer: takenBy ? 'resolve' : 'acknowledge', due: iso(at + (takenBy ? 4 * 3_600_000 : 300_000)), level: 0, raises: iso(at + (takenBy ? 4 * 3_600_000 : 300_000)) },
+          retracted: false,
+          ...(takenBy ? { holder: takenBy } : {}),
+          proposed: story.kind.startsWith('fire.') ? ['pccc'] : [],
+          sent: [],
+          report_count: 0,
           state: takenBy ? 'acknowledged' : 'new',
           ongoing: true,
           severity: story.severity,
@@ -229,6 +240,8 @@ export class City {
             clip: { state: camera ? 'none' : 'available' },
           },
         ],
+        reports: [],
+        effects: [],
         log: [
           { at: iso(at + 6000), by: 'matpho-center', what: 'opened', event },
           ...(takenBy ? [{ at: iso(at + 65_000), by: takenBy, what: 'acknowledged' as LogAction }] : []),
@@ -243,7 +256,7 @@ export class City {
   incidents(open: boolean): Incident[] {
     return [...this.#incidents.values()]
       .map(({ detail }) => detail.incident)
-      .filter((incident) => (incident.state !== 'closed') === open)
+      .filter((incident) => isClosed(incident) !== open)
       .sort((a, b) => (a.opened < b.opened ? 1 : -1));
   }
 
@@ -294,15 +307,36 @@ export class City {
   acknowledge(incident: string, by: string, at = Date.now()): boolean {
     const detail = this.#incidents.get(incident)!.detail;
     if (detail.incident.state !== 'new') return false;
-    this.#change(detail, { state: 'acknowledged', acknowledged: { by, at: iso(at) } }, 'acknowledged', by, at);
+    this.#change(detail, { state: 'acknowledged', holder: by, acknowledged: { by, at: iso(at) } }, 'acknowledged', by, at);
     return true;
   }
 
-  close(incident: string, by: string, reason: 'resolved' | 'false_alarm' | 'duplicate' | 'no_action', note?: string, at = Date.now()): boolean {
+  close(incident: string, by: string, reason: 'resolved' | 'false_alarm' | 'duplicate' | 'no_action', note?: string, at = Date.now(), falseReason: FalseReason = 'other'): boolean {
     const detail = this.#incidents.get(incident)!.detail;
-    if (detail.incident.state === 'closed') return false;
-    this.#change(detail, { state: 'closed', ongoing: false, closed: { by, at: iso(at), reason, ...(note ? { note } : {}) } }, 'closed', by, at, note);
+    if (isClosed(detail.incident)) return false;
+    const isFalse = reason === 'false_alarm';
+    const state = isFalse ? 'false_alarm' : 'resolved';
+    const { promise: _promise, ...open } = detail.incident;
+    detail.incident = open;
+    this.#change(detail, { state, ongoing: false, closed: { by, at: iso(at), reason, ...(isFalse ? { false_reason: falseReason } : {}), ...(note ? { note } : {}) } }, state, by, at, note);
     this.#count(detail.incident.cameras[0]!.camera);
+    return true;
+  }
+
+  dispatch(incident: string, by: string, agency: string, note?: string, at = Date.now()): boolean {
+    const detail = this.#incidents.get(incident)!.detail;
+    const { sent, proposed } = detail.incident;
+    if (isClosed(detail.incident) || sent.includes(agency)) return false;
+    this.#change(detail, { state: 'dispatched', holder: by, acknowledged: detail.incident.acknowledged ?? { by, at: iso(at) }, sent: [...sent, agency], proposed: proposed.filter((one) => one !== agency) }, 'dispatched', by, at, note, { about: 'agency', agency });
+    return true;
+  }
+
+  reopen(incident: string, by: string, note: string): boolean {
+    const detail = this.#incidents.get(incident)!.detail;
+    if (!isClosed(detail.incident)) return false;
+    const { closed: _closed, ...open } = detail.incident;
+    detail.incident = open;
+    this.#change(detail, { state: 'acknowledged', holder: by, sent: [] }, 'reopened', by, Date.now(), note);
     return true;
   }
 
@@ -344,14 +378,40 @@ export class City {
     this.onChange('camera', next);
   }
 
+  /** The alarm load of a day that had enough of everything. */
+  alarmLoad(now = Date.now()): AlarmLoad {
+    const of = (camera: string, family: AlarmLoad['loudest'][number]['source']['family']) => ({ edge: EDGE, camera, name: this.cameras.get(camera)!.name, family });
+    return {
+      from: iso(now - 10 * 3_600_000),
+      to: iso(now),
+      operators: 1,
+      limits: { per_period_mean: [1, 2], per_period_max: 10, flooded_share: 0.01, top_ten_share: 0.05, stale: 5, priorities: [0.8, 0.15, 0.05] },
+      raised: 84,
+      per_period_mean: 1.4,
+      per_period_max: 12,
+      flooded_share: 0.033,
+      floods: [{ from: iso(now - 5 * 3_600_000), to: iso(now - 4.7 * 3_600_000) }],
+      top_ten_share: 0.71,
+      loudest: [
+        { source: of('bach-dang', 'traffic'), raised: 19, chatters: true },
+        { source: of('yersin', 'fire'), raised: 7, chatters: false },
+      ],
+      stale: [],
+      priorities: [0.62, 0.24, 0.14],
+      acknowledge_s_median: 48,
+      by_operator: [{ name: 'lan.nguyen', acknowledged: 51, dispatched: 6, closed: 47, acknowledge_s_median: 41 }],
+      false_alarms: [{ source: of('yersin', 'fire'), closed: 6, false_alarms: 4, reasons: { light: 3, reflection: 1 } }],
+    };
+  }
+
   #count(camera: string): void {
     const open_incidents = this.incidents(true).filter((incident) => incident.cameras[0]!.camera === camera).length;
     this.cameras.set(camera, { ...this.cameras.get(camera)!, open_incidents });
   }
 
-  #change(detail: IncidentDetail, change: Partial<Incident>, what: LogAction, by: string, at: number, note?: string): void {
-    detail.incident = { ...detail.incident, ...change, updated: iso(at) };
-    detail.log = [...detail.log, { at: iso(at), by, what, ...(note ? { note } : {}) }];
+  #change(detail: IncidentDetail, change: Partial<Incident>, what: LogAction, by: string, at: number, note?: string, about?: LogDetail): void {
+    detail.incident = { ...detail.incident, ...change, version: detail.incident.version + 1, updated: iso(at) };
+    detail.log = [...detail.log, { at: iso(at), by, what, ...(note ? { note } : {}), ...(about ? { detail: about } : {}) }];
     this.#tell(detail.incident.id);
   }
 

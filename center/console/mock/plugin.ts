@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Plugin } from 'vite';
-import type { Settings } from '../src/lib/types.ts';
+import type { FalseReason, Settings } from '../src/lib/types.ts';
 import { City } from './city.ts';
 import { picture } from './pictures.ts';
 
@@ -15,6 +15,11 @@ export const SETTINGS: Settings = {
     { number: '114', name_vi: 'Chữa cháy', name_en: 'Fire brigade', kinds: ['fire', 'flood'] },
     { number: '115', name_vi: 'Cấp cứu', name_en: 'Ambulance', kinds: [] },
     { number: '1022', name_vi: 'Tổng đài thông tin', name_en: 'City hotline', kinds: ['traffic', 'flood'] },
+  ],
+  agencies: [
+    { id: 'pccc', name: 'Cảnh sát PCCC và CNCH', telephone: '114' },
+    { id: 'csgt', name: 'Cảnh sát giao thông', telephone: '113' },
+    { id: '115', name: 'Cấp cứu 115', telephone: '115' },
   ],
   heartbeat_s: 5,
 };
@@ -87,6 +92,10 @@ class Centre {
         return this.#list(response, searchParams);
       case 'POST incidents':
         return this.#act(request, response, part[1]!, part[2]!, user);
+      case 'GET alarm-load':
+        return json(response, part[1] === 'now' ? { raised: 5, operators: 1 } : this.#city.alarmLoad());
+      case 'GET shelves':
+        return json(response, []);
       case 'GET cameras':
         if (part[3]?.startsWith('picture')) return this.#cameraPicture(response, part[2]!, searchParams.get('at'));
         return json(response, [...this.#city.cameras.values()]);
@@ -132,10 +141,12 @@ class Centre {
 
   async #act(request: IncomingMessage, response: ServerResponse, id: string, verb: string, user: string): Promise<void> {
     if (!this.#city.detail(id)) return problem(response, 404, 'not_found', `there is no incident ${id}`);
-    const given = (await body(request)) as { reason?: 'resolved'; note?: string };
+    const given = (await body(request)) as { reason?: 'resolved'; false_reason?: FalseReason; agency?: string; note?: string };
     let done = true;
     if (verb === 'acknowledge') done = this.#city.acknowledge(id, user);
-    else if (verb === 'close') done = this.#city.close(id, user, given.reason ?? 'resolved', given.note);
+    else if (verb === 'close') done = this.#city.close(id, user, given.reason ?? 'resolved', given.note, Date.now(), given.false_reason);
+    else if (verb === 'dispatch') done = this.#city.dispatch(id, user, given.agency ?? '', given.note);
+    else if (verb === 'reopen') done = this.#city.reopen(id, user, given.note ?? '');
     else this.#city.note(id, user, given.note ?? '');
     const { incident } = this.#city.detail(id)!;
     if (done) json(response, incident);

@@ -82,6 +82,7 @@ describe('the contract', () => {
     expect([...city.cameras.values()].flatMap((camera) => check(camera, 'Camera'))).toEqual([]);
     expect(city.edges().flatMap((edge) => check(edge, 'Edge'))).toEqual([]);
     expect(city.measurements('bach-dang', NOW).flatMap((measurement) => check(measurement, 'Measurement'))).toEqual([]);
+    expect(check(city.alarmLoad(NOW), 'AlarmLoad')).toEqual([]);
     expect(check(SETTINGS, 'Settings')).toEqual([]);
   });
 
@@ -97,7 +98,7 @@ describe('the contract', () => {
 
   it('has every path that the console calls', () => {
     const source = readFileSync(join(import.meta.dirname, '../src/lib/api.ts'), 'utf8');
-    const called = [...source.matchAll(/#call\('(\w+)', (?:'([^']+)'|`([^`]+)`)/g)].map(([, method, plain, made]) => {
+    const called = [...source.matchAll(/#(?:call\('(\w+)', |act\()(?:'([^']+)'|`([^`]+)`)/g)].map(([, method = 'POST', plain, made]) => {
       const path = (plain ?? made)!.replace(/\?.*$/, '').replace(/\$\{\w+\}/g, '{}');
       return `${method!.toLowerCase()} /api/v1${path}`;
     });

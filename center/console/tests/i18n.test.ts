@@ -20,6 +20,15 @@ function sources(folder = SOURCES): string {
     .join('\n');
 }
 
+/** The words of an enum of the contract. */
+function wordsOf(schema: string): string[] {
+  const contract = JSON.parse(readFileSync(join(import.meta.dirname, '../../openapi.json'), 'utf8')) as { components: { schemas: Record<string, { enum?: string[]; oneOf?: { enum?: string[] }[] }> } };
+  const of = contract.components.schemas[schema]!;
+  const words = of.enum ?? (of.oneOf ?? []).flatMap((one) => one.enum ?? []);
+  if (words.length === 0) throw new Error(`${schema} has no words`);
+  return words;
+}
+
 const places = (text: string): string[] => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]!).sort();
 
 describe('the words of the console', () => {
@@ -40,11 +49,15 @@ describe('the words of the console', () => {
       ...GROUPS.map((group) => `group.${group}`),
       ...Object.keys(SEVERITY_MARKS).map((severity) => `severity.${severity}`),
       ...Object.keys(CAMERA_MARKS).map((state) => `camera.${state}`),
-      ...['new', 'acknowledged', 'closed'].map((state) => `state.${state}`),
-      ...['resolved', 'false_alarm', 'duplicate', 'no_action', 'recovered'].map((reason) => `reason.${reason}`),
+      ...['new', 'acknowledged', 'dispatched', 'resolved', 'false_alarm'].map((state) => `state.${state}`),
+      ...['resolved', 'false_alarm', 'duplicate', 'no_action', 'recovered', 'retracted'].map((reason) => `reason.${reason}`),
       ...['clear', 'suspected', 'present', 'unknown'].map((judgement) => `judgement.${judgement}`),
-      ...['opened', 'joined', 'escalated', 'ended', 'acknowledged', 'noted', 'closed', 'clip_requested', 'clip_ready'].map((what) => `log.${what}`),
-      ...['unauthorized', 'wrong_login', 'too_many_attempts', 'not_found', 'conflict', 'bad_request', 'forbidden', 'too_large', 'unavailable', 'internal', 'network', 'timeout'].map((code) => `error.${code}`),
+      ...wordsOf('LogAction').map((what) => `log.${what}`),
+      ...wordsOf('Family').map((family) => `family.${family}`),
+      ...wordsOf('FalseReason').map((reason) => `false.${reason}`),
+      ...wordsOf('Certainty').map((certainty) => `certainty.${certainty}`),
+      ...wordsOf('Priority').map((priority) => `priority.${priority}`),
+      ...['unauthorized', 'wrong_login', 'too_many_attempts', 'not_found', 'conflict', 'changed', 'key_reused', 'bad_request', 'forbidden', 'too_large', 'unavailable', 'internal', 'network', 'timeout'].map((code) => `error.${code}`),
       ...TABS.map((tab) => `nav.${tab}`),
       ...KEYS.map(({ command }) => `key.${command}`),
     ];

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { City } from '../mock/city.ts';
+import { rows } from '../src/lib/flood.ts';
 import { byUrgency, folded, neighbour } from '../src/lib/order.ts';
 import { apply, putIncident, replaceAll, type CityMaps } from '../src/lib/reduce.ts';
 import { matches, searchText } from '../src/lib/search.ts';
@@ -35,6 +36,25 @@ describe('an incident on the stream', () => {
     expect(putIncident(maps(), { ...fire, state: 'acknowledged' }).alarm).toBeUndefined();
   });
 
+  it('is told to nobody when it is history or silenced', () => {
+    const past = { ...fire, late: true, ongoing: false };
+    expect(putIncident(maps(), past).alarm).toBeUndefined();
+    expect(putIncident(maps(), { ...past, ongoing: true }).alarm?.id).toBe(fire.id);
+    const silent = { ...fire, shelved_until: '2026-11-21T11:00:00.000Z' };
+    const desk = maps();
+    expect(putIncident(desk, silent).alarm).toBeUndefined();
+    const { shelved_until: _until, ...heard } = silent;
+    expect(putIncident(desk, later(heard, {})).alarm?.id).toBe(fire.id);
+    expect([fire, silent, jam].sort(byUrgency).at(-1)).toBe(silent);
+  });
+
+  it('is rolled up in a flood, unless it matters most or somebody has it', () => {
+    const low = (id: string, change: Partial<Incident> = {}): Incident => ({ ...fire, id, priority: 'low', ...change });
+    const list = [fire, low('a'), low('b', { kind: 'flood.street' }), low('c'), low('d', { state: 'acknowledged' })];
+    expect(rows(list, false).map(({ incidents }) => incidents.length)).toEqual([1, 1, 1, 1, 1]);
+    expect(rows(list, true).map(({ incidents }) => incidents.map(({ id }) => id))).toEqual([[fire.id], ['a', 'c'], ['b'], ['d']]);
+  });
+
   it('never falls back behind what is known', () => {
     const desk = maps();
     const taken = later(fire, { state: 'acknowledged' });
@@ -46,7 +66,7 @@ describe('an incident on the stream', () => {
   it('leaves when it is closed', () => {
     const desk = maps();
     apply(desk, message('incident', fire));
-    apply(desk, message('incident', later(fire, { state: 'closed' })));
+    apply(desk, message('incident', later(fire, { state: 'false_alarm' })));
     expect(desk.incidents.size).toBe(0);
   });
 });

@@ -64,7 +64,23 @@ await browse(WEBGL, async (browser) => {
   await shot(page, '04-detail-below');
   await page.keyboard.press('c');
   await page.waitForTimeout(300);
+  await page.getByTestId('close-false-alarm').check();
   await shot(page, '05-close');
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('d');
+  await page.waitForTimeout(300);
+  await shot(page, '05-dispatch');
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Việc khác' }).click();
+  await page.waitForTimeout(200);
+  await shot(page, '05-more');
+  await page.getByTestId('assess').click();
+  await page.waitForTimeout(200);
+  await shot(page, '05-assess');
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('r');
+  await page.waitForTimeout(300);
+  await shot(page, '05-report');
   await page.keyboard.press('Escape');
   // A real gateway may have no clip, or be away.
   if (!address) {
@@ -84,6 +100,9 @@ await browse(WEBGL, async (browser) => {
   await page.getByTestId('incident-row').first().click();
   await page.waitForTimeout(2500);
   await shot(page, '08-closed');
+  await page.keyboard.press('4');
+  await page.waitForTimeout(1200);
+  await shot(page, '08-load');
 
   const small = await open(browser, { width: 1366, height: 768 }, 'en');
   await enter(small);

@@ -335,7 +335,7 @@ mod tests {
                     }
                 }
                 Step::Ended(second, index) => incidents[*index].ended = Some(at(*second)),
-                Step::Closed(index) => incidents[*index].state = IncidentState::Closed,
+                Step::Closed(index) => incidents[*index].state = IncidentState::Resolved,
             }
         }
     }

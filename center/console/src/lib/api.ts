@@ -1,5 +1,29 @@
 /** The centre's API, typed. One method a call; what goes wrong is an {@link ApiError} with words for the operator. */
-import type { Camera, CameraId, CloseReason, Edge, Incident, IncidentDetail, Instant, Measurement, Me, Page, Problem, Settings } from './types.ts';
+import type {
+  AlarmLoad,
+  AlarmLoadNow,
+  AlarmSource,
+  Camera,
+  CameraId,
+  Certainty,
+  CloseReason,
+  Contact,
+  Edge,
+  FalseReason,
+  Incident,
+  IncidentDetail,
+  Instant,
+  Measurement,
+  Me,
+  NewReport,
+  Page,
+  Priority,
+  Problem,
+  Report,
+  Settings,
+  Severity,
+  Shelf,
+} from './types.ts';
 
 const BASE = '/api/v1';
 /** Beyond this an operator would rather be told. */
@@ -30,20 +54,36 @@ async function failure(response: Response): Promise<ApiError> {
   return new ApiError(code, `HTTP ${response.status}`, response.status);
 }
 
+/** Something that no other request has: the centre does what is asked with it once, however often it is asked. */
+function onceKey(): string {
+  return [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
 export class Api {
   /** Told with each answer how far the centre's clock is ahead of ours, ms. */
   onClock: (aheadMs: number) => void = () => {};
   /** Told when the session is over. */
   onUnauthorized: () => void = () => {};
 
-  async #call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  /** An act: done once, and, with a version, only if nobody has acted since. A request whose answer is lost is sent once more. */
+  async #act<T>(path: string, body: unknown, version?: number): Promise<T> {
+    const headers = { 'Idempotency-Key': onceKey(), ...(version === undefined ? {} : { 'If-Match': `"${version}"` }) };
+    try {
+      return await this.#call<T>('POST', path, body, headers);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.code !== 'network') throw error;
+      return this.#call<T>('POST', path, body, headers);
+    }
+  }
+
+  async #call<T>(method: string, path: string, body?: unknown, conditions: Record<string, string> = {}): Promise<T> {
     let response: Response;
     try {
       response = await fetch(BASE + path, {
         method,
         credentials: 'same-origin',
         cache: 'no-store',
-        headers: { Accept: 'application/json', ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
+        headers: { Accept: 'application/json', ...conditions, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
@@ -79,10 +119,30 @@ export class Api {
   /** One page, newest first. `kind` is a kind or the group it begins with. */
   closedIncidents = (kind?: string, before?: string): Promise<Page<Incident>> => this.#incidents({ state: 'closed', limit: '100', ...(kind ? { kind } : {}) }, before);
   incident = (id: string): Promise<IncidentDetail> => this.#call('GET', `/incidents/${id}`);
-  acknowledge = (id: string): Promise<Incident> => this.#call('POST', `/incidents/${id}/acknowledge`, {});
-  close = (id: string, reason: CloseReason, note?: string): Promise<Incident> =>
-    this.#call('POST', `/incidents/${id}/close`, { reason, ...(note ? { note } : {}) });
-  note = (id: string, note: string): Promise<Incident> => this.#call('POST', `/incidents/${id}/note`, { note });
+  acknowledge = (id: string): Promise<Incident> => this.#act(`/incidents/${id}/acknowledge`, {});
+  dispatch = (id: string, agency: string, note?: string): Promise<Incident> => this.#act(`/incidents/${id}/dispatch`, { agency, ...(note ? { note } : {}) });
+  close = ({ id, version }: Incident, reason: CloseReason, falseReason?: FalseReason, note?: string): Promise<Incident> =>
+    this.#act(`/incidents/${id}/close`, { reason, ...(falseReason ? { false_reason: falseReason } : {}), ...(note ? { note } : {}) }, version);
+  reopen = (id: string, note: string): Promise<Incident> => this.#act(`/incidents/${id}/reopen`, { note });
+  note = (id: string, note: string): Promise<Incident> => this.#act(`/incidents/${id}/note`, { note });
+  assess = ({ id, version }: Incident, said: { severity?: Severity; certainty?: Certainty; priority?: Priority; note: string }): Promise<Incident> =>
+    this.#act(`/incidents/${id}/assess`, said, version);
+  merge = (id: string, incidents: string[], note?: string): Promise<Incident> => this.#act(`/incidents/${id}/merge`, { incidents, ...(note ? { note } : {}) });
+  /** The new incident. */
+  split = ({ id, version }: Incident, events: string[], note?: string): Promise<Incident> =>
+    this.#act(`/incidents/${id}/split`, { events, ...(note ? { note } : {}) }, version);
+
+  report = (report: NewReport): Promise<Report> => this.#act('/reports', report);
+  contact = (report: string): Promise<Contact> => this.#call('GET', `/reports/${report}/contact`);
+
+  /** Of a day in Vietnam, `YYYY-MM-DD`. */
+  alarmLoad = (day: string): Promise<AlarmLoad> => this.#call('GET', `/alarm-load?${new URLSearchParams({ day })}`);
+  alarmLoadNow = (): Promise<AlarmLoadNow> => this.#call('GET', '/alarm-load/now');
+  shelves = (): Promise<Shelf[]> => this.#call('GET', '/shelves');
+  shelve = ({ edge, camera, family }: Omit<AlarmSource, 'name'>, minutes: number, reason: string): Promise<Shelf> =>
+    this.#act('/shelves', { edge, camera, family, minutes, reason });
+  unshelve = (id: string): Promise<Shelf> => this.#call('DELETE', `/shelves/${id}`);
+
   requestClip = (event: string): Promise<void> => this.#call('POST', `/clips/${event}/request`);
 
   cameras = (): Promise<Camera[]> => this.#call('GET', '/cameras');

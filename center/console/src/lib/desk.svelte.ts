@@ -7,11 +7,11 @@ import { Api, ApiError, STREAM_URL } from './api.ts';
 import { time } from './clock.svelte.ts';
 import { t, tOr } from './i18n.svelte.ts';
 import { LiveStream, type LivePhase } from './live.ts';
-import { byUrgency } from './order.ts';
+import { byUrgency, isShelved } from './order.ts';
 import { apply, putIncident, replaceAll, type Effects } from './reduce.ts';
 import { formatRoute, parseRoute, type Route } from './route.ts';
 import { sound } from './sound.svelte.ts';
-import type { Camera, CloseReason, Edge, Incident, IncidentDetail, Me, Settings } from './types.ts';
+import { isClosed, type AlarmLoadNow, type AlarmSource, type Camera, type CloseReason, type Edge, type FalseReason, type Incident, type IncidentDetail, type Me, type NewReport, type Report, type Settings } from './types.ts';
 
 export type Session =
   /** Being asked for. */
@@ -58,7 +58,10 @@ class Desk {
 
   /** Open incidents, most urgent first. */
   readonly open = $derived([...this.incidents.values()].sort(byUrgency));
-  readonly unacknowledged = $derived(this.open.filter((incident) => incident.state === 'new').length);
+  /** What is silenced is counted by nobody. */
+  readonly unacknowledged = $derived(this.open.filter((incident) => incident.state === 'new' && !isShelved(incident, time.now)).length);
+  /** How many alarms there are. */
+  load = $state.raw<AlarmLoadNow>();
   /** Whether what is shown may be old. */
   readonly silent = $derived(this.session === 'in' && this.heardAt > 0 && time.now - this.heardAt > SILENCE_TOLD_MS);
 
@@ -120,8 +123,59 @@ class Desk {
     await this.#act(id, () => this.api.acknowledge(id));
   }
 
-  async close(id: string, reason: CloseReason, note: string): Promise<boolean> {
-    return this.#act(id, () => this.api.close(id, reason, note.trim() || undefined));
+  async dispatch(id: string, agency: string, note: string): Promise<boolean> {
+    return this.#act(id, () => this.api.dispatch(id, agency.trim(), note.trim() || undefined));
+  }
+
+  async close(incident: Incident, reason: CloseReason, falseReason: FalseReason | undefined, note: string): Promise<boolean> {
+    return this.#act(incident.id, () => this.api.close(incident, reason, falseReason, note.trim() || undefined));
+  }
+
+  async reopen(id: string, note: string): Promise<boolean> {
+    return this.#act(id, () => this.api.reopen(id, note.trim()));
+  }
+
+  async assess(incident: Incident, said: Parameters<Api['assess']>[1]): Promise<boolean> {
+    return this.#act(incident.id, () => this.api.assess(incident, { ...said, note: said.note.trim() }));
+  }
+
+  async merge(id: string, others: string[], note: string): Promise<boolean> {
+    return this.#act(id, () => this.api.merge(id, others, note.trim() || undefined));
+  }
+
+  /** The id of the new incident. */
+  async split(incident: Incident, events: string[], note: string): Promise<string | undefined> {
+    let made: string | undefined;
+    await this.#act(incident.id, async () => {
+      const other = await this.api.split(incident, events, note.trim() || undefined);
+      made = other.id;
+      return other;
+    });
+    return made;
+  }
+
+  async report(report: NewReport): Promise<Report | undefined> {
+    try {
+      return await this.api.report(report);
+    } catch (error) {
+      this.complain(error);
+      return undefined;
+    }
+  }
+
+  async shelve(source: Omit<AlarmSource, 'name'>, minutes: number, reason: string): Promise<boolean> {
+    try {
+      await this.api.shelve(source, minutes, reason.trim());
+      return true;
+    } catch (error) {
+      this.complain(error);
+      return false;
+    }
+  }
+
+  /** Who can be sent, in words. */
+  agency(id: string): string {
+    return this.settings?.agencies.find((agency) => agency.id === id)?.name ?? id;
   }
 
   async note(id: string, note: string): Promise<boolean> {
@@ -188,6 +242,8 @@ class Desk {
     try {
       const [incidents, cameras, edges] = await Promise.all([this.api.openIncidents(), this.api.cameras(), this.api.edges()]);
       const alarms = replaceAll(this, incidents, cameras, edges);
+      // Beside the lists: whoever may not ask for it works without.
+      void this.api.alarmLoadNow().then((load) => (this.load = load), () => {});
       if (this.loaded) for (const alarm of alarms) this.#alarm(alarm);
       this.loaded = true;
       this.heardAt = time.now;
@@ -205,6 +261,7 @@ class Desk {
   #heard(effects: Effects): void {
     if (effects.resync) void this.resync().then(() => this.#readDetail());
     if (effects.alarm) this.#alarm(effects.alarm);
+    if (effects.load) this.load = effects.load;
     if (effects.changed?.id === this.route.incident) this.#readDetailSoon();
     if (effects.version) {
       if (!this.#stream?.resumed) void this.resync();
@@ -283,8 +340,8 @@ class Desk {
       const now = error instanceof ApiError ? error.problem?.incident : undefined;
       if (now) {
         putIncident(this, now);
-        const by = now.closed?.by ?? now.acknowledged?.by ?? '?';
-        this.say(t(now.closed ? 'conflict.closed' : 'conflict.acknowledged', { by }), 'error');
+        const by = now.closed?.by ?? now.holder ?? now.acknowledged?.by ?? '?';
+        this.say(t(isClosed(now) ? 'conflict.closed' : now.state === 'acknowledged' ? 'conflict.acknowledged' : 'conflict.changed', { by }), 'error');
       } else {
         this.complain(error);
       }

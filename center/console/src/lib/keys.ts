@@ -5,6 +5,7 @@ export const KEYS: readonly { keys: readonly string[]; command: string }[] = [
   { keys: ['k', 'ArrowUp'], command: 'previous' },
   { keys: ['Enter'], command: 'open' },
   { keys: ['a'], command: 'acknowledge' },
+  { keys: ['d'], command: 'dispatch' },
   { keys: ['c'], command: 'close' },
   { keys: ['n'], command: 'note' },
   { keys: ['Escape'], command: 'leave' },
@@ -12,6 +13,8 @@ export const KEYS: readonly { keys: readonly string[]; command: string }[] = [
   { keys: ['1'], command: 'tab-0' },
   { keys: ['2'], command: 'tab-1' },
   { keys: ['3'], command: 'tab-2' },
+  { keys: ['4'], command: 'tab-3' },
+  { keys: ['r'], command: 'report' },
   { keys: ['m'], command: 'sound' },
   { keys: ['?'], command: 'help' },
 ];

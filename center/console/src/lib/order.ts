@@ -14,9 +14,15 @@ export function isSevere(incident: Incident): boolean {
   return severityRank(incident.severity) <= 1;
 }
 
-/** Not taken first; among those the gravest, then the newest; equal ones by id, so that rows do not swap places. */
+/** Whether it is silenced at an instant. */
+export function isShelved(incident: Incident, now: number): boolean {
+  return incident.shelved_until !== undefined && Date.parse(incident.shelved_until) > now;
+}
+
+/** Not taken first, what is silenced last; among those the gravest, then the newest; equal ones by id, so that rows do not swap places. */
 export function byUrgency(a: Incident, b: Incident): number {
   return (
+    Number(a.shelved_until !== undefined) - Number(b.shelved_until !== undefined) ||
     Number(a.state !== 'new') - Number(b.state !== 'new') ||
     severityRank(a.severity) - severityRank(b.severity) ||
     Date.parse(b.opened) - Date.parse(a.opened) ||

@@ -6,7 +6,7 @@
  */
 import { isSevere } from './order.ts';
 import type { SseMessage } from './sse.ts';
-import { cameraKey, type Camera, type Edge, type Incident, type Picture } from './types.ts';
+import { cameraKey, isClosed, type AlarmLoadNow, type Camera, type Edge, type Incident, type Picture } from './types.ts';
 
 export interface CityMaps {
   /** Incidents that are not closed, by id. */
@@ -27,19 +27,27 @@ export interface Effects {
   resync?: boolean;
   /** The version of the centre that speaks. */
   version?: string;
+  /** How many alarms there are. */
+  load?: AlarmLoadNow;
 }
 
 function older(a: string, b: string): boolean {
   return Date.parse(a) < Date.parse(b);
 }
 
+/** Whether it has to be told at once: history, and what is silenced, alarms nobody. */
+function alarms(incident: Incident): boolean {
+  const isHistory = incident.late && !incident.ongoing;
+  return isSevere(incident) && incident.state === 'new' && !isHistory && !incident.shelved_until;
+}
+
 /** Puts an incident in its place; tells whether it has to be announced. */
 export function putIncident(city: CityMaps, incident: Incident): Effects {
   const known = city.incidents.get(incident.id);
   if (known && older(incident.updated, known.updated)) return {};
-  if (incident.state === 'closed') city.incidents.delete(incident.id);
+  if (isClosed(incident)) city.incidents.delete(incident.id);
   else city.incidents.set(incident.id, incident);
-  const news = isSevere(incident) && incident.state === 'new' && !(known && isSevere(known));
+  const news = alarms(incident) && !(known && alarms(known));
   return news ? { changed: incident, alarm: incident } : { changed: incident };
 }
 
@@ -103,6 +111,8 @@ export function apply(city: CityMaps, message: SseMessage): Effects {
     case 'picture':
       if ('camera' in data) putPicture(city, data as Picture);
       return {};
+    case 'alarm_load':
+      return 'raised' in data ? { load: data as AlarmLoadNow } : {};
     case 'edge':
       if ('edge' in data) putEdge(city, data as Edge);
       return {};

@@ -1,6 +1,6 @@
 /** What part of the console is shown, as the part of the address after `#`: it survives a reload and can be passed on. Pure. */
 
-export const TABS = ['incidents', 'wall', 'closed'] as const;
+export const TABS = ['incidents', 'wall', 'closed', 'load'] as const;
 export type Tab = (typeof TABS)[number];
 
 export interface Route {
@@ -16,6 +16,7 @@ export function parseRoute(hash: string): Route {
   const tab = (TABS as readonly string[]).includes(first) ? (first as Tab) : 'incidents';
   const target = rest.filter(Boolean);
   if (target.length === 0) return { tab };
+  if (tab === 'load') return { tab };
   if (tab === 'wall') return target.length === 2 ? { tab, camera: target.join('/') } : { tab };
   return { tab, incident: target[0]! };
 }

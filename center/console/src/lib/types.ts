@@ -21,8 +21,13 @@ export type EventKind =
   | 'camera.moved';
 
 export type Severity = 'minor' | 'moderate' | 'severe' | 'extreme';
-export type IncidentState = 'new' | 'acknowledged' | 'closed';
-export type CloseReason = 'resolved' | 'false_alarm' | 'duplicate' | 'no_action' | 'recovered';
+export type IncidentState = 'new' | 'acknowledged' | 'dispatched' | 'resolved' | 'false_alarm';
+export type CloseReason = 'resolved' | 'false_alarm' | 'duplicate' | 'no_action' | 'recovered' | 'retracted';
+/** What fooled a camera. */
+export type FalseReason = 'light' | 'reflection' | 'weather' | 'waiting' | 'known' | 'camera' | 'other';
+export type Certainty = 'observed' | 'likely' | 'possible' | 'unlikely';
+export type Priority = 'low' | 'medium' | 'high';
+export type Family = 'traffic' | 'wrong_way' | 'pedestrian' | 'fire' | 'flood' | 'camera';
 export type CameraState = 'live' | 'stale' | 'lost' | 'blind' | 'moved' | 'unknown';
 export type Judgement = 'clear' | 'suspected' | 'present' | 'unknown';
 export type ClipState = 'none' | 'available' | 'requested' | 'ready' | 'failed';
@@ -44,7 +49,19 @@ export interface Act {
 
 export interface Closing extends Act {
   reason: CloseReason;
+  /** Of a false alarm. */
+  false_reason?: FalseReason;
   note?: string;
+}
+
+/** Until when somebody takes or closes an incident. */
+export interface Deadline {
+  timer: 'acknowledge' | 'resolve';
+  due: Instant;
+  /** How many above the operator know that it was not kept. */
+  level: number;
+  /** When the next one is told. */
+  raises?: Instant;
 }
 
 /** What names a camera. */
@@ -80,13 +97,20 @@ export interface Incident {
   id: string;
   kind: EventKind;
   kinds: EventKind[];
-  family: string;
+  family: Family;
   title: string;
   state: IncidentState;
+  /** Counts what people did: an act on an older one is refused. */
+  version: number;
   /** Whether it still happens; independent of `state`. */
   ongoing: boolean;
   severity: Severity;
-  /** The first one first. */
+  /** A person said so. */
+  severity_set: boolean;
+  certainty: Certainty;
+  priority: Priority;
+  promise?: Deadline;
+  /** The first one first; none where people alone reported it. */
   cameras: CameraRef[];
   place: { name: string; position?: Position };
   began: Instant;
@@ -96,9 +120,23 @@ export interface Incident {
   /** History already when it arrived: the gateway had no link. */
   late: boolean;
   clock_suspect: boolean;
+  /** The cameras took all of it back. */
+  retracted: boolean;
   acknowledged?: Act;
+  /** Who acted on it last. */
+  holder?: string;
+  /** Whom the rules would send, and nobody has. */
+  proposed: string[];
+  sent: string[];
+  /** The incident that explains it. */
+  cause?: string;
+  /** The incident that has its events now. */
+  merged_into?: string;
+  /** Nobody is alarmed by it before. */
+  shelved_until?: Instant;
   closed?: Closing;
   event_count: number;
+  report_count: number;
   evidence: EvidenceLink[];
 }
 
@@ -107,11 +145,38 @@ export type LogAction =
   | 'joined'
   | 'escalated'
   | 'ended'
+  | 'retracted'
   | 'acknowledged'
+  | 'dispatch_proposed'
+  | 'dispatched'
+  | 'resolved'
+  | 'false_alarm'
+  | 'reopened'
+  | 'raised'
+  | 'assessed'
+  | 'merged'
+  | 'merged_into'
+  | 'split_off'
+  | 'split_from'
+  | 'cause_found'
+  | 'reported'
+  | 'contact_read'
+  | 'shelved'
+  | 'unshelved'
   | 'noted'
-  | 'closed'
   | 'clip_requested'
   | 'clip_ready';
+
+/** What a line of the log is about. */
+export type LogDetail =
+  | { about: 'agency'; agency: string }
+  | { about: 'closing'; reason: CloseReason }
+  | { about: 'false_alarm'; reason: FalseReason }
+  | { about: 'promise'; timer: Deadline['timer']; level: number }
+  | { about: 'incident'; incident: string; events: number }
+  | { about: 'assessment'; of: 'severity' | 'certainty' | 'priority'; from: string; to: string }
+  | { about: 'report'; report: string }
+  | { about: 'shelf'; until: Instant };
 
 export interface LogEntry {
   at: Instant;
@@ -119,11 +184,44 @@ export interface LogEntry {
   what: LogAction;
   event?: string;
   note?: string;
+  detail?: LogDetail;
+}
+
+/** What somebody reported; without who they are. */
+export interface Report {
+  id: string;
+  incident: string;
+  channel: 'hotline' | 'field';
+  kind: EventKind;
+  text: string;
+  place: string;
+  position: Position;
+  seen: Instant;
+  arrived: Instant;
+  by: string;
+  has_contact: boolean;
+}
+
+export interface Contact {
+  name?: string;
+  telephone?: string;
+}
+
+export interface NewReport {
+  channel: Report['channel'];
+  kind: EventKind;
+  text: string;
+  place: string;
+  position: Position;
+  contact?: Contact;
 }
 
 export interface IncidentDetail {
   incident: Incident;
   events: Event[];
+  reports: Report[];
+  /** The incidents that it explains. */
+  effects: string[];
   log: LogEntry[];
 }
 
@@ -267,6 +365,63 @@ export interface Hotline {
   kinds: string[];
 }
 
+/** Who can be sent. */
+export interface Agency {
+  id: string;
+  name: string;
+  telephone?: string;
+}
+
+/** What raises alarms: a camera and what it sees; no camera where people report. */
+export interface AlarmSource extends CameraId {
+  name: string;
+  family: Family;
+}
+
+/** A source that is silenced for a while. */
+export interface Shelf extends AlarmSource {
+  id: string;
+  reason: string;
+  by: string;
+  from: Instant;
+  until: Instant;
+  ended_by?: string;
+}
+
+export interface AlarmLoadNow {
+  /** In the last ten minutes. */
+  raised: number;
+  operators: number;
+  flood_since?: Instant;
+}
+
+export interface AlarmLoad {
+  from: Instant;
+  to: Instant;
+  operators: number;
+  limits: {
+    per_period_mean: [number, number];
+    per_period_max: number;
+    flooded_share: number;
+    top_ten_share: number;
+    stale: number;
+    priorities: [number, number, number];
+  };
+  raised: number;
+  per_period_mean: number;
+  per_period_max: number;
+  flooded_share: number;
+  floods: { from: Instant; to?: Instant }[];
+  top_ten_share: number;
+  loudest: { source: AlarmSource; raised: number; chatters: boolean }[];
+  stale: string[];
+  /** Low, medium, high. */
+  priorities: [number, number, number];
+  acknowledge_s_median?: number;
+  by_operator: { name: string; acknowledged: number; dispatched: number; closed: number; acknowledge_s_median?: number }[];
+  false_alarms: { source: AlarmSource; closed: number; false_alarms: number; reasons: Record<string, number> }[];
+}
+
 export interface MapSettings {
   style_url?: string;
   pmtiles_url?: string;
@@ -279,6 +434,7 @@ export interface Settings {
   version: string;
   map: MapSettings;
   hotlines: Hotline[];
+  agencies: Agency[];
   /** A stream silent for three times as long is dead. */
   heartbeat_s: number;
 }
@@ -289,8 +445,13 @@ export interface Problem {
   status: number;
   code: string;
   detail: string;
-  /** The incident as it stands, where somebody was quicker (`conflict`). */
+  /** The incident as it stands, where somebody was quicker (`conflict`, `changed`). */
   incident?: Incident;
+}
+
+/** Whether nobody has to do anything about it any more. */
+export function isClosed(incident: { state: IncidentState }): boolean {
+  return incident.state === 'resolved' || incident.state === 'false_alarm';
 }
 
 /** The name of a camera in lists and maps: gateway and id together. */

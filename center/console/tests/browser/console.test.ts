@@ -97,6 +97,9 @@ it('is worked by keys: walk, acknowledge, close as a false alarm', async () => {
   expect(await page.locator(`[data-testid=incident-row][data-id="${id}"]`).innerText()).toContain('Đã nhận: lan.nguyen');
   await page.keyboard.press('c');
   await page.getByTestId('close-false-alarm').check();
+  // What fooled the camera has to be said.
+  expect(await page.getByTestId('close-confirm').isDisabled()).toBe(true);
+  await page.getByTestId('false-known').check();
   await page.getByTestId('close-note').fill('Đốt rác');
   await page.getByTestId('close-confirm').click();
   await page.getByTestId('close-confirm').waitFor({ state: 'detached' });
@@ -107,7 +110,30 @@ it('is worked by keys: walk, acknowledge, close as a false alarm', async () => {
   await page.getByTestId('closed-search').fill('dot rac bao dong gia');
   await expect.poll(() => page.getByTestId('incident-row').count()).toBe(1);
   await past.click();
-  await expect.poll(() => detail().innerText()).toContain('Báo động giả: Đốt rác');
+  await expect.poll(() => detail().innerText()).toContain('Báo động giả (Việc đã biết: thi công, chợ, diễn tập): Đốt rác');
+});
+
+it('sends whom the rules propose once a person confirms, and takes up again what was closed too early', async () => {
+  await enter();
+  const fire = row('fire.flame');
+  const id = (await fire.getAttribute('data-id'))!;
+  await fire.click();
+  await page.keyboard.press('d');
+  await expect.poll(() => page.getByTestId('agency-pccc').isChecked()).toBe(true);
+  await page.getByTestId('dispatch-confirm').click();
+  await expect.poll(() => detail().getAttribute('data-state')).toBe('dispatched');
+  expect(await fire.innerText()).toContain('Đã điều: Cảnh sát PCCC và CNCH');
+  expect(await detail().innerText()).toContain('Điều động: Cảnh sát PCCC và CNCH');
+  await page.keyboard.press('c');
+  await page.getByTestId('close-confirm').click();
+  await expect.poll(() => fire.count()).toBe(0);
+  await page.keyboard.press('3');
+  await page.locator(`[data-testid=incident-row][data-id="${id}"]`).click();
+  await page.getByTestId('reopen').click();
+  expect(await page.getByTestId('reason-confirm').isDisabled()).toBe(true);
+  await page.getByTestId('reason').fill('Vẫn còn khói');
+  await page.getByTestId('reason-confirm').click();
+  await expect.poll(() => detail().getAttribute('data-state')).toBe('acknowledged');
 });
 
 it('tells who was quicker', async () => {
