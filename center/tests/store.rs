@@ -168,7 +168,10 @@ async fn changes_are_remembered_for_a_while() {
     newest.borrow_and_update();
     for note in ["one", "two", "three"] {
         let mut tx = store.begin().await.unwrap();
-        assert_eq!(tx.note(&incident.id, "lan", note, at(1)).await.unwrap(), Acted::Done);
+        assert_eq!(
+            tx.note(&incident.id, note, &Asked { by: "lan", key: None, version: None, at: at(1) }).await.unwrap(),
+            Acted::Done
+        );
         tx.commit().await.unwrap();
     }
     assert!(newest.has_changed().unwrap());
