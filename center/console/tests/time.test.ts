@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { clock, day, instant, instantFull, parseInstant, span } from '../src/lib/time.ts';
+import { clock, countdown, day, instant, instantFull, parseInstant, span } from '../src/lib/time.ts';
 
 const ms = Date.parse('2026-11-21T17:30:05.250Z');
 
@@ -28,5 +28,9 @@ describe('spans', () => {
     const said = [-5, 0, 59, 60, 3599, 3600, 3660, 86_399, 86_400, 200_000].map((s) => span(s * 1000, 'en'));
     expect(said).toEqual(['0 s', '0 s', '59 s', '1 min', '59 min', '1 h', '1 h 01', '23 h 59', '1 d', '2 d']);
     expect(span(125_000, 'vi')).toBe('2 phút');
+  });
+
+  it('that run out count the seconds where minutes count', () => {
+    expect([59, 60, 112, 599, 600].map((s) => countdown(s * 1000, 'en'))).toEqual(['59 s', '1:00', '1:52', '9:59', '10 min']);
   });
 });

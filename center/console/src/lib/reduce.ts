@@ -35,10 +35,9 @@ function older(a: string, b: string): boolean {
   return Date.parse(a) < Date.parse(b);
 }
 
-/** Whether it has to be told at once: history, and what is silenced, alarms nobody. */
+/** Whether it has to be told at once: what arrives late, and what is silenced, alarms nobody. If it still goes on its time runs all the same. */
 function alarms(incident: Incident): boolean {
-  const isHistory = incident.late && !incident.ongoing;
-  return isSevere(incident) && incident.state === 'new' && !isHistory && !incident.shelved_until;
+  return isSevere(incident) && incident.state === 'new' && !incident.late && !incident.shelved_until;
 }
 
 /** Puts an incident in its place; tells whether it has to be announced. */

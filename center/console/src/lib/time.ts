@@ -56,6 +56,12 @@ const UNITS = {
   en: { s: ' s', min: ' min', h: ' h', d: ' d' },
 } as const;
 
+/** What is left until something: by the second where minutes count (`1:52`), coarse before. */
+export function countdown(ms: number, lang: Lang): string {
+  const s = Math.floor(ms / 1000);
+  return s >= 60 && s < 600 ? `${Math.floor(s / 60)}:${two(s % 60)}` : span(ms, lang);
+}
+
 /** A span, coarse enough to read at a glance: `8 giây`, `3 phút`, `2 giờ 05`, `4 ngày`. Negative spans count as none. */
 export function span(ms: number, lang: Lang): string {
   if (!Number.isFinite(ms)) return '–';

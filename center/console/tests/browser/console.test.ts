@@ -113,20 +113,20 @@ it('is worked by keys: walk, acknowledge, close as a false alarm', async () => {
   await expect.poll(() => detail().innerText()).toContain('Báo động giả (Việc đã biết: thi công, chợ, diễn tập): Đốt rác');
 });
 
-it('sends whom the rules propose once a person confirms, and takes up again what was closed too early', async () => {
+it('sends somebody once a person confirms, and takes up again what was closed too early', async () => {
   await enter();
-  const fire = row('fire.flame');
-  const id = (await fire.getAttribute('data-id'))!;
-  await fire.click();
+  const jam = row('traffic.congestion');
+  const id = (await jam.getAttribute('data-id'))!;
+  await jam.click();
   await page.keyboard.press('d');
-  await expect.poll(() => page.getByTestId('agency-pccc').isChecked()).toBe(true);
+  await page.getByTestId('agency-csgt').check();
   await page.getByTestId('dispatch-confirm').click();
   await expect.poll(() => detail().getAttribute('data-state')).toBe('dispatched');
-  expect(await fire.innerText()).toContain('Đã điều: Cảnh sát PCCC và CNCH');
-  expect(await detail().innerText()).toContain('Điều động: Cảnh sát PCCC và CNCH');
+  expect(await jam.innerText()).toContain('Đã điều: Cảnh sát giao thông');
+  expect(await detail().innerText()).toContain('Điều động: Cảnh sát giao thông');
   await page.keyboard.press('c');
   await page.getByTestId('close-confirm').click();
-  await expect.poll(() => fire.count()).toBe(0);
+  await expect.poll(() => jam.count()).toBe(0);
   await page.keyboard.press('3');
   await page.locator(`[data-testid=incident-row][data-id="${id}"]`).click();
   await page.getByTestId('reopen').click();
