@@ -24,14 +24,14 @@ use common::{
 };
 use matpho_center::{
     config::Config,
-    store::{Store, StoreError},
+    store::{Store, StoreError, batch::Arrival},
 };
 use matpho_scene::WallTime;
 use matpho_wire::{CameraStatus, CloudEvent, EventData, MeasurementData};
 use serde_json::{Value, json};
 
 /// Messages in one transaction, as ingest has them at most.
-const BATCH: usize = 64;
+const BATCH: usize = 128;
 
 const EDGE: &str = "tdm.gw-01";
 
@@ -122,9 +122,15 @@ async fn store(kind: Kind, sort: Sort, count: usize) {
     let begin = Instant::now();
     for batch in messages.chunks(BATCH) {
         let mut tx = store.begin().await.unwrap();
+        let event = |message| match message {
+            &Message::Event(ref message) => Some(Arrival { edge: EDGE, message, at: message.recordedtime }),
+            _ => None,
+        };
+        let arrivals: Vec<_> = batch.iter().filter_map(event).collect();
+        tx.take_events(&arrivals, &settings).await.unwrap();
         for message in batch {
             match message {
-                Message::Event(message) => drop(tx.take_event(EDGE, message, message.recordedtime, &settings).await.unwrap()),
+                Message::Event(_) => {}
                 Message::Measurement(message) => drop(tx.take_measurement(EDGE, message).await.unwrap()),
                 Message::Status(message) => drop(tx.take_camera_status(EDGE, message, message.recordedtime).await.unwrap()),
             }

@@ -7,5 +7,6 @@
 pub mod dispatch;
 pub mod life;
 pub mod load;
+pub mod nearby;
 pub mod rules;
 pub mod watch;

@@ -5,7 +5,7 @@
 //! | broker | keeps our mosquitto running (managed mode) | its death | |
 //! | link | polls the broker's connection | the broker | |
 //! | heir | says that this centre lives, takes over from one of its group that is silent | the store, the broker | the queue of the writer |
-//! | writer | commits batches of 64, then acknowledges | queue of 512 from link | link waits; the broker sends no more than 128 unacknowledged; latest pictures are left out from half on |
+//! | writer | commits batches of 128, then acknowledges | queue of 512 from link | link waits; the broker sends no more than 128 unacknowledged; latest pictures are left out from half on |
 //! | live | sends what changed to listeners | the store's newest sequence number (newest wins) | a listener's queue of 64: it is dropped and resumes |
 //! | follow | learns what other centres on the same PostgreSQL changed | a notification, or 5 s | only the newest number counts |
 //! | watch | says what the rules have to say about new incidents, raises what nobody took in time, tells of floods of alarms | every second | |

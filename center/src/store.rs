@@ -12,6 +12,7 @@ pub mod agencies;
 pub mod areas;
 pub mod audit;
 pub mod backup;
+pub mod batch;
 pub mod centers;
 pub mod changes;
 pub mod clips;
@@ -170,6 +171,7 @@ pub struct Store {
     newest: watch::Sender<i64>,
     files: PathBuf,
     tree: places::KnownTree,
+    memory: batch::Memory,
 }
 
 impl Store {
@@ -178,7 +180,14 @@ impl Store {
         let (write, read) = open::pools(&state.folder, database).await?;
         let newest = changes::newest(read.db()).await?;
         let files = state.files_folder.clone();
-        Ok(Self { write, read, newest: watch::Sender::new(newest), files, tree: places::KnownTree::default() })
+        Ok(Self {
+            write,
+            read,
+            newest: watch::Sender::new(newest),
+            files,
+            tree: places::KnownTree::default(),
+            memory: batch::Memory::default(),
+        })
     }
 
     /// The folder of pictures and clips.
@@ -211,7 +220,14 @@ impl Store {
                 .await
                 .map_err(to("wait for the other centres' transactions"))?;
         }
-        Ok(Tx { inner, changes: BTreeSet::new(), newest: self.newest.clone(), tree: self.tree.clone() })
+        Ok(Tx {
+            inner,
+            changes: BTreeSet::new(),
+            newest: self.newest.clone(),
+            tree: self.tree.clone(),
+            memory: self.memory.clone(),
+            known: None,
+        })
     }
 
     /// Learns what other centres changed, for ever. On SQLite there is no other centre.
@@ -267,6 +283,8 @@ pub struct Tx {
     changes: BTreeSet<Change>,
     newest: watch::Sender<i64>,
     tree: places::KnownTree,
+    memory: batch::Memory,
+    known: Option<(batch::Known, bool)>,
 }
 
 impl Tx {
@@ -295,6 +313,7 @@ impl Tx {
     pub async fn commit(mut self) -> Result<(), StoreError> {
         let newest = self.record_changes().await?;
         self.inner.commit().await.map_err(to("commit"))?;
+        Self::give_back(self.known, &self.memory, newest);
         if let Some(newest) = newest {
             raise(&self.newest, newest);
         }

@@ -93,6 +93,7 @@ on_both_stores!(async
     one_centre_learns_what_another_one_changed,
     two_centres_make_one_incident_of_one_fire,
     nobody_edits_the_audit_trail,
+    a_batch_leaves_what_one_after_the_other_leaves,
 );
 
 async fn a_camera_that_recovered_closes_its_incident() {
@@ -336,4 +337,99 @@ async fn nobody_edits_the_audit_trail() {
         verify(line, before.as_ref()).unwrap();
         before = Some((line.line, line.hash.clone()));
     }
+}
+
+async fn a_batch_leaves_what_one_after_the_other_leaves() {
+    use matpho_center::store::batch::Arrival;
+    // Cameras `a` and `b` stand 50 m apart, `c` far off, of `x` nobody knows where.
+    let place = |camera: &str| match camera {
+        "a" => Some([106.65, 10.98]),
+        "b" => Some([106.650_45, 10.98]),
+        "c" => Some([106.70, 10.98]),
+        _ => None,
+    };
+    let message = |name: &str, seed: u32, camera: &str, kind: &str, second: i64| {
+        let mut message = golden(name);
+        let number = message["data"]["number"].clone();
+        message["id"] = json!(format!("{}.{number}", event_id(seed)));
+        message["data"]["event"] = json!(event_id(seed));
+        message["data"]["camera"] = json!(camera);
+        message["data"]["kind"] = json!(kind);
+        if kind.starts_with("camera.") {
+            message["data"]["detail"] = json!({"about": "camera", "reason": "no picture for 10 s"});
+        }
+        for pointer in ["/time", "/recordedtime", "/data/seen/at", "/data/began"] {
+            *message.pointer_mut(pointer).unwrap() = json!(at(second));
+        }
+        CloudEvent::<EventData>::from_json(message.to_string().as_bytes()).unwrap()
+    };
+    let (began, ended) = ("event_began", "event_ended");
+    let batches = [
+        vec![
+            message(began, 1, "a", "fire.flame", 0),
+            message(began, 2, "b", "fire.smoke", 1),
+            message(began, 3, "c", "fire.flame", 1),
+            message(began, 1, "a", "fire.flame", 0),
+            message(began, 4, "a", "camera.lost", 2),
+            message(began, 5, "b", "camera.lost", 2),
+            message(began, 6, "x", "fire.flame", 3),
+            message(ended, 3, "c", "fire.flame", 4),
+            message(ended, 7, "c", "camera.lost", 4),
+        ],
+        vec![
+            message(began, 8, "c", "fire.flame", 30),
+            message(began, 9, "x", "fire.smoke", 31),
+            message(began, 10, "x", "camera.lost", -3_000),
+            message(ended, 2, "b", "fire.smoke", 32),
+        ],
+        vec![message(began, 11, "b", "fire.flame", 200), message(began, 12, "c", "fire.flame", 400)],
+    ];
+    let mut told = Vec::new();
+    for together in [false, true] {
+        let home = Home::new();
+        let store = home.open().await;
+        let mut tx = store.begin().await.unwrap();
+        for camera in ["a", "b", "c", "x"] {
+            let mut status = golden("camera_status");
+            status["data"]["camera"] = json!(camera);
+            status["data"]["position"] = json!(place(camera));
+            let status = CloudEvent::<CameraStatus>::from_json(status.to_string().as_bytes()).unwrap();
+            tx.take_camera_status(EDGE, &status, at(0)).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        for (batch, second) in batches.iter().zip([10, 40, 410]) {
+            // One that is not committed leaves nothing, in memory neither.
+            let arrivals: Vec<_> = batch.iter().map(|message| Arrival { edge: EDGE, message, at: at(second) }).collect();
+            if together {
+                let mut tx = store.begin().await.unwrap();
+                tx.take_events(&arrivals, &settings()).await.unwrap();
+                drop(tx);
+            }
+            let mut tx = store.begin().await.unwrap();
+            if together {
+                tx.take_events(&arrivals, &settings()).await.unwrap();
+            } else {
+                for message in batch {
+                    tx.take_event(EDGE, message, at(second), &settings()).await.unwrap();
+                }
+            }
+            tx.commit().await.unwrap();
+        }
+        let mut all = Vec::new();
+        for incident in store.incidents(&IncidentFilter::default(), &Filter::everything(), 50).await.unwrap() {
+            let mut places = store.incident_places(&incident.id).await.unwrap();
+            places.sort_by_key(ToString::to_string);
+            let mut detail = serde_json::to_value(store.incident_detail(&incident.id).await.unwrap().unwrap()).unwrap();
+            detail["incident"]["id"] = Value::Null;
+            detail["events"].as_array_mut().unwrap().iter_mut().for_each(|event| event["incident"] = Value::Null);
+            all.push(format!("{places:?} {detail}"));
+        }
+        all.sort();
+        told.push(all);
+    }
+    assert!(told[0].len() > 5, "{:#?}", told[0]);
+    for (one, together) in told[0].iter().zip(&told[1]) {
+        assert_eq!(one, together);
+    }
+    assert_eq!(told[0].len(), told[1].len());
 }

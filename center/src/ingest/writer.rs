@@ -22,11 +22,11 @@ use crate::{
     live::Live,
     metrics::Metrics,
     pictures::Pictures,
-    store::{Store, StoreError, Tx, events::Taken, files},
+    store::{Store, StoreError, Tx, batch::Arrival, events::Taken, files},
 };
 
 /// Messages in one transaction.
-const BATCH_MAX: usize = 64;
+const BATCH_MAX: usize = 128;
 
 /// How long a transaction waits for company. A commit waits for the disk anyway; this makes a busy minute cost fewer of them.
 const LINGER: Duration = Duration::from_millis(5);
@@ -64,6 +64,16 @@ struct Item {
     delivery: Delivery,
     arrived: WallTime,
     content: Result<(String, Message), String>,
+}
+
+impl Item {
+    /// What it says about an event, if it is about one.
+    fn event(&self) -> Option<Arrival<'_>> {
+        match &self.content {
+            Ok((edge, Message::Event(message))) => Some(Arrival { edge, message, at: self.arrived }),
+            _ => None,
+        }
+    }
 }
 
 /// What a transaction leaves to be done once it is committed.
@@ -183,16 +193,36 @@ impl Writer {
     async fn write_rows(&self, batch: &[Item], careful: bool) -> Result<Aftermath, StoreError> {
         let mut aftermath = Aftermath::default();
         let mut tx = self.store.begin().await?;
+        if !careful {
+            let is_status = |message: &Message| matches!(message, Message::EdgeStatus(_) | Message::CameraStatus(_));
+            // Where cameras stand first, then what they saw together, then what belongs to it.
+            for statuses in [true, false] {
+                for item in batch {
+                    match &item.content {
+                        Ok((_, Message::Event(_))) => {}
+                        Ok((edge, message)) if is_status(message) == statuses => {
+                            self.take(&mut tx, edge, message, item.arrived, &mut aftermath).await?;
+                        }
+                        Err(reason) if !statuses => self.reject(&mut tx, item, reason, &mut aftermath).await?,
+                        _ => {}
+                    }
+                }
+                if statuses {
+                    let arrivals: Vec<_> = batch.iter().filter_map(Item::event).collect();
+                    aftermath.duplicates += tx.take_events(&arrivals, &self.settings).await?;
+                }
+            }
+            tx.commit().await?;
+            return Ok(aftermath);
+        }
         for item in batch {
             let reason = match &item.content {
                 Err(reason) => Some(reason.clone()),
                 Ok((edge, message)) => {
-                    if careful {
-                        tx.mark().await?;
-                    }
+                    tx.mark().await?;
                     match self.take(&mut tx, edge, message, item.arrived, &mut aftermath).await {
                         Ok(()) => None,
-                        Err(error) if careful && error.is_of_message() => {
+                        Err(error) if error.is_of_message() => {
                             tx.back_to_mark().await?;
                             Some(crate::chain(&error))
                         }
@@ -201,13 +231,17 @@ impl Writer {
                 }
             };
             if let Some(reason) = reason {
-                aftermath.rejected += 1;
-                let topic = String::from_utf8_lossy(&item.delivery.publish.topic);
-                tx.reject(&topic, &reason, &item.delivery.publish.payload, item.arrived).await?;
+                self.reject(&mut tx, item, &reason, &mut aftermath).await?;
             }
         }
         tx.commit().await?;
         Ok(aftermath)
+    }
+
+    async fn reject(&self, tx: &mut Tx, item: &Item, reason: &str, aftermath: &mut Aftermath) -> Result<(), StoreError> {
+        aftermath.rejected += 1;
+        let topic = String::from_utf8_lossy(&item.delivery.publish.topic);
+        tx.reject(&topic, reason, &item.delivery.publish.payload, item.arrived).await
     }
 
     async fn take(
