@@ -30,8 +30,13 @@ def work_root():
 
 
 def published_weights():
-    """The YOLOX-nano weights that every model starts from."""
+    """The YOLOX-nano weights that the vehicle model starts from."""
     return data_root() / "models/yolox_nano_416.onnx"
+
+
+def published_trunk():
+    """The EfficientNet-Lite0 weights that fire and water look through."""
+    return data_root() / "models/efficientnet-lite0-57934424.pth"
 
 
 def manifest(*sets, use="train", split=("train",)):

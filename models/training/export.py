@@ -28,7 +28,7 @@ def build(model):
     if model == "vehicles":
         return Detector(len(VEHICLES)), (640, 384)
     if model == "fire":
-        return FireNet(len(FIRE)), (512, 288)
+        return FireNet(len(FIRE)), (448, 256)
     return WaterNet(), (384, 224)
 
 

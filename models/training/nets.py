@@ -1,7 +1,7 @@
-"""The networks: YOLOX-nano for boxes, and its backbone with a mask head for water.
+"""The networks: YOLOX-nano for vehicles, and the small heads on the trunk (`trunk.py`) for fire and for water.
 
-Batch normalisation is folded into the convolutions, as in the published ONNX file of YOLOX-nano (Apache-2.0, Megvii) that every
-model here starts from: its 113 convolutions, in graph order, are ours in the order of `modules()`.
+Batch normalisation is folded into the convolutions, as in the published ONNX file of YOLOX-nano (Apache-2.0, Megvii) that the
+vehicle model starts from: its 113 convolutions, in graph order, are ours in the order of `modules()`.
 Pictures go in as BGR 0..255, NCHW; sides must be multiples of 32.
 """
 
@@ -11,6 +11,8 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 from torch.nn import functional as F
+
+from trunk import CHANNELS, Trunk
 
 STRIDES = (8, 16, 32)
 # The first two stages, kept as published: they see edges and colours already.
@@ -182,46 +184,101 @@ def activate(net, activation):
     return net
 
 
+def take_in(conv, mean, spread):
+    """Moves the normalisation of a map (mean and spread of its channels) into the convolution that reads it."""
+    with torch.no_grad():
+        weight = conv.weight / spread.ravel()[None, :, None, None]
+        conv.bias -= (weight * mean.ravel()[None, :, None, None]).sum((1, 2, 3))
+        conv.weight.copy_(weight)
+
+
+def rescale(conv, row, factor, shift):
+    """Makes one output of a convolution `factor` times itself plus `shift`."""
+    with torch.no_grad():
+        conv.weight[row] *= factor
+        conv.bias[row] = conv.bias[row] * factor + shift
+
+
+class WaterHead(nn.Module):
+    """Water in cells of 8 x 8 pixels from the trunk's maps: deep ones come down, wide separable convolutions look around."""
+
+    def __init__(self, channels, width=64):
+        super().__init__()
+        self.lateral = nn.ModuleList(nn.Conv2d(c, width, 1) for c in channels)
+        self.around = nn.ModuleList(Separable(width, width, 5) for _ in channels)
+        self.mask = nn.Sequential(Separable(width, width, 5), nn.Conv2d(width, 1, 1))
+
+    def forward(self, maps):
+        y = None
+        for lateral, around, x in reversed(list(zip(self.lateral, self.around, maps))):
+            x = lateral(x)
+            y = around(F.silu(x if y is None else x + F.interpolate(y, scale_factor=2.0)))
+        return self.mask(y)
+
+    def settle(self, scale, factor, shift):
+        """Reads maps as they are where it learned on normalised ones, and says its scores `factor` times, plus `shift`."""
+        for lateral, (mean, spread) in zip(self.lateral, scale):
+            take_in(lateral, mean, spread)
+        rescale(self.mask[-1], 0, factor, shift)
+
+
 class WaterNet(nn.Module):
-    """Probability of water in cells of 8 x 8 pixels: backbone, top-down half, two wide separable convolutions."""
+    """Probability of water in cells of 8 x 8 pixels."""
 
     def __init__(self):
         super().__init__()
-        self.backbone, self.top_down = Backbone(), TopDown()
-        self.mask = nn.Sequential(Separable(64, 64, 5), Separable(64, 64, 5), nn.Conv2d(64, 1, 1))
+        self.trunk, self.head = Trunk(), WaterHead(CHANNELS)
         self.probabilities = False
 
     def forward(self, x):
-        p3, _, _ = self.top_down(*self.backbone(x))
-        y = self.mask(p3)
+        y = self.head(self.trunk(x))
         return y.sigmoid() if self.probabilities else y
 
 
-class FireNet(nn.Module):
-    """Fire and smoke in cells of 16 x 16 pixels: the published backbone, all three of its levels side by side, a small head.
+class FireHead(nn.Module):
+    """Fire and smoke in cells of 16 x 16 pixels from the trunk's maps side by side: mean and maximum of stride 8, stride 16, stride 32 doubled.
 
     Output [batch, cells, 5 + classes] as a Detector's: box, objectness (always one), classes; a score is its class's alone."""
 
-    def __init__(self, classes, width=80):
+    def __init__(self, channels, classes, width=80):
         super().__init__()
-        self.backbone = Backbone()
-        self.cells = nn.Sequential(Conv(512, width), Separable(width, width, 5), Separable(width, width, 5), nn.Conv2d(width, 4 + classes, 1))
+        self.cells = nn.Sequential(Conv(channels[0] + sum(channels), width), Separable(width, width, 5), Separable(width, width, 5), nn.Conv2d(width, 4 + classes, 1))
+        # Nothing is said at first, and boxes are a few cells wide.
+        self.cells[-1].bias.data[:] = torch.tensor((0, 0, 1.5, 1.5, *(-2.0 for _ in range(classes))))
         self.probabilities = False
 
-    def features(self, x):
-        """[batch, 512, h / 16, w / 16]: mean and maximum of stride 8, stride 16, stride 32 doubled."""
-        c3, c4, c5 = self.backbone(x)
-        return torch.cat((F.avg_pool2d(c3, 2), F.max_pool2d(c3, 2), c4, F.interpolate(c5, scale_factor=2.0)), 1)
-
-    def answer(self, features):
-        y = self.cells(features).flatten(2).transpose(1, 2)
+    def forward(self, maps):
+        c3, c4, c5 = maps
+        y = self.cells(torch.cat((F.avg_pool2d(c3, 2), F.max_pool2d(c3, 2), c4, F.interpolate(c5, scale_factor=2.0)), 1)).flatten(2).transpose(1, 2)
         box, classes = y[..., :4], y[..., 4:]
         if self.probabilities:
             return torch.cat((box, torch.ones_like(box[..., :1]), classes.sigmoid()), 2)
         return torch.cat((box, torch.full_like(box[..., :1], 20.0), classes), 2)
 
+    def settle(self, scale, factors):
+        """Reads maps as they are where it learned on normalised ones, and says the scores of each class (factor, shift) times and plus."""
+        take_in(self.cells[0].conv, *(torch.cat([s[part] for s in (scale[0], *scale)]) for part in (0, 1)))
+        for row, (factor, shift) in enumerate(factors, 4):
+            rescale(self.cells[-1], row, factor, shift)
+
+
+class FireNet(nn.Module):
+    """Fire and smoke in cells of 16 x 16 pixels."""
+
+    def __init__(self, classes):
+        super().__init__()
+        self.trunk, self.head = Trunk(), FireHead(CHANNELS, classes)
+
+    @property
+    def probabilities(self):
+        return self.head.probabilities
+
+    @probabilities.setter
+    def probabilities(self, value):
+        self.head.probabilities = value
+
     def forward(self, x):
-        return self.answer(self.features(x))
+        return self.head(self.trunk(x))
 
 
 def published_convolutions(path):
@@ -231,22 +288,13 @@ def published_convolutions(path):
     return [(tensors[n.input[1]], tensors[n.input[2]]) for n in graph.node if n.op_type == "Conv"]
 
 
-def start_from_published(net, path, class_rows=None):
-    """Copies the published YOLOX-nano weights into `net` (a Detector, or the shared part of a WaterNet).
-
-    `class_rows` picks rows of the 80-class heads; without it the class heads start with no opinion
-    (they learn from matched anchors alone, so no prior has to hold them down)."""
+def start_from_published(net, path, class_rows):
+    """Copies the published YOLOX-nano weights into a Detector; `class_rows` picks rows of the 80-class heads."""
     convs = [m for m in net.modules() if isinstance(m, nn.Conv2d)]
-    published = published_convolutions(path)
-    class_heads = [h.cls for h in net.heads] if isinstance(net, Detector) else []
-    shared = convs if class_heads else [m for part in (net.backbone, getattr(net, "top_down", nn.Identity())) for m in part.modules() if isinstance(m, nn.Conv2d)]
+    class_heads = [h.cls for h in net.heads]
     with torch.no_grad():
-        for conv, (weight, bias) in zip(shared, published):
+        for conv, (weight, bias) in zip(convs, published_convolutions(path)):
             if conv in class_heads:
-                if class_rows is None:
-                    conv.weight.normal_(0, 0.01)
-                    conv.bias.zero_()
-                    continue
                 weight, bias = weight[list(class_rows)], bias[list(class_rows)]
             conv.weight.copy_(torch.from_numpy(weight.copy()))
             conv.bias.copy_(torch.from_numpy(bias.copy()))

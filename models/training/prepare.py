@@ -25,15 +25,21 @@ SETS = {
     "cctv": ("fire/cctv/*.jpg", "CC-BY-4.0", "train"),
     "urban-smoke": ("fire/urban-smoke/*.jpg", "MIT", "train"),
     "rzosn": ("fire/rzosn/images/*/*.jpg", "CC-BY-4.0", "train"),
+    "dfire-aof": ("fire/dfire-aof/images/*.jpg", "CC0-1.0", "train"),
     "water-masks": ("flood/water-masks/images/*.jpg", "MIT", "train"),
     "fire-negatives": ("fire/negatives/*.jpg", "none stated", "eval"),
     "flood-streets": ("flood/streets/*.jpg", "none stated", "eval"),
+    "street-masks": ("flood/street-masks/images/*.jpg", "none stated", "eval"),
     "hcmc": ("hcmc-cameras/*.jpg", "none stated", "eval"),
 }
-# Similarity of two pictures' edges from which they count as one scene, by set.
-SAME_SCENE = {"bridge": 0.5, "highway": 0.7, "cctv": 0.55, "urban-smoke": 0.7, "rzosn": 0.6, "water-masks": 0.7}
+# Similarity of two pictures' edges from which they count as one scene, by set (-1: all are one camera's).
+SAME_SCENE = {"bridge": 0.5, "highway": 0.7, "cctv": 0.55, "urban-smoke": 0.7, "rzosn": 0.6, "water-masks": 0.7, "dfire-aof": -1.0}
 # Pictures whose boxes and captions are painted in, among them photographs marked as agencies' own: never read.
 LEFT_OUT = re.compile(r"(large|middle|small|other)_")
+# Pictures of lamps and windows, boxed like flames: seen one by one, they teach what is no fire.
+LAMPS = re.compile(r"[0-9a-f]{8}-(images|download)")
+# Scenes in which both are boxed, or nothing that one could tell.
+MIXED = Path(__file__).with_name("rzosn_mixed.txt")
 # At most so many pictures of one named video of a set, evenly spread.
 OF_ONE_VIDEO = {"rzosn": 24}
 # Sets that come from a few cameras, so that a picture too dark to match is still from one of them.
@@ -41,7 +47,13 @@ FEW_CAMERAS = ("bridge", "cctv")
 # Sets whose pictures carry black bars from an earlier letterboxing.
 BARRED = ("highway", "cctv", "urban-smoke", "rzosn")
 # What others must never be near copies of: pictures that only judge, the held-back pictures of other sets, and clips.
-JUDGES = {"rzosn": ("fire-negatives", "flood-streets", "hcmc", "cctv", "urban-smoke")}
+JUDGES = {
+    "rzosn": ("fire-negatives", "flood-streets", "hcmc", "cctv", "urban-smoke"),
+    "dfire-aof": ("fire-negatives", "flood-streets", "hcmc", "cctv", "urban-smoke"),
+    "water-masks": ("flood-streets", "street-masks"),
+}
+# Similarity from which it is such a copy, where it is not 0.55: pictures of water alone have few edges and resemble each other.
+COPY = {"water-masks": 0.7}
 HELD_SHARE = {"rzosn": 0.1}
 SHIPPED = Path(__file__).with_name("datasets.tsv")
 
@@ -179,18 +191,31 @@ def main():
             for row in rows:
                 if row["split"] == "train" and (row["group"] in shared or "/valid/" in row["path"]):
                     row["split"] = "unused" if row["group"] in shared else "held-shared-view"
+        if name == "rzosn":
+            sort_lamps(rows)
         digests[name] = hashlib.sha256("".join(r["sha256"] for r in rows).encode()).hexdigest()
         splits = {s: sum(r["split"] == s for r in rows) for s in ("train", "held", "held-shared-view", "unused")}
         print(f"{name}: {len(rows)} pictures, {len({r['group'] for r in rows})} groups, {splits}, {licence}, {use}, digest {digests[name][:16]}")
         lines += rows
     for name, judges in JUDGES.items():
-        leave_out_copies([r for r in lines if r["set"] == name], [r for r in lines if r["set"] in judges and r["split"] == "held"])
+        mine = [r for r in lines if r["set"] == name and r["split"] == "train"]
+        leave_out_copies(mine, [r for r in lines if r["set"] in judges and r["split"] == "held"], COPY.get(name, 0.55))
     out.write_text("".join(json.dumps(r) + "\n" for r in lines), encoding="utf-8")
     print(f"wrote {len(lines)} lines to {out}")
     compare_with_shipped(lines, digests)
 
 
-def leave_out_copies(rows, judges, same=0.55):
+def sort_lamps(rows):
+    """Marks the pictures whose boxes hold lamps, and leaves out the scenes that box both lamps and flames."""
+    named = set(MIXED.read_text(encoding="utf-8").splitlines())
+    mixed = {r["group"] for r in rows if Path(r["path"]).name.split(".rf")[0] in named}
+    for row in rows:
+        row["lamps"] = bool(LAMPS.match(Path(row["path"]).name))
+        if row["group"] in mixed:
+            row["split"] = "unused"
+
+
+def leave_out_copies(rows, judges, same):
     """Takes out of training what shows a scene that is judged on elsewhere: collections from the web share pictures."""
     if not rows:
         return

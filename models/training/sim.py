@@ -24,6 +24,11 @@ def truths(folder):
         yield row
 
 
+def street(picture):
+    """The simulated street of a frame: its file's name without the number of the frame."""
+    return "sim-" + Path(picture).stem.rsplit("_", 1)[0]
+
+
 def vehicle_boxes(row):
     """Targets and regions that teach nothing, [n, 5] each."""
     targets, ignore = [], []

@@ -1,13 +1,17 @@
-"""Trains the mask of standing water as a street camera sees it.
+"""Trains a head on a frozen trunk to draw a mask of standing water as a street camera sees it.
 
-    python train_water.py [--steps 600] [--sim FOLDER]
+    python train_water.py [--steps 400] [--share 0.5]
 
 The licensed masks are mostly taken from the air, so streets are flooded by hand: water cut from those pictures is laid over the road
-of a licensed street picture in perspective, mirrors what stands above it, and vehicles keep out of it. The same streets dry, wet,
-glaring, foggy and at night are the negatives: an all-dry mask.
+of a licensed street picture in perspective, mirrors what stands above it, and vehicles keep out of it. The same shapes filled with
+pale, matt ground are dry: not every patch is a puddle. Streets dry, wet, glaring, foggy and at night, rooms and yards are dry, too.
+
+Heads that did not see a third of the scenes (three of them) say how far a score is to be trusted: the scale of the scores comes from
+them, and the table by threshold that is printed.
 """
 
 import argparse
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,11 +20,28 @@ from torch.nn import functional as F
 
 import augment
 import sim
-from common import data_root, manifest, published_weights, read_boxes, threads, work_root
-from nets import EARLY, WaterNet, start_from_published
-from trainer import fit, forward
+from common import data_root, manifest, published_trunk, read_boxes, threads, work_root
+from heads import FOLDS, by_scene, fit_head, platt, unseen_answers
+from nets import WaterHead, WaterNet
+from seen import look
+from trunk import CHANNELS, Trunk, load_published
 
-WIDTH, HEIGHT, STRIDE, BATCH, SEED = 384, 224, 8, 12, 20261123
+WIDTH, HEIGHT, STRIDE, SEED = 384, 224, 8, 7
+# How many changed pictures of each kind are made, in the order they are made; and a batch.
+CHANGED = {"masked": 600, "sim": 60, "flooded": 250, "matt": 120, "dry-bridge": 150, "dry-street": 200}
+MIX = {"masked": 9, "sim": 3, "flooded": 6, "matt": 1, "sim-dry": 1, "dry-bridge": 2, "dry-street": 1, "dry-place": 1}
+# Of dry pictures as they are, every so manieth; of one scene of places, at most so many.
+EVERY = {"dry-bridge": 4, "dry-street": 2, "sim-dry": 3}
+OF_ONE_PLACE = 4
+
+
+class Known(NamedTuple):
+    """What is known of a picture: its kind, the scene it shows, whether it was changed, and the share of water in each cell."""
+
+    kind: str
+    scene: str
+    changed: bool
+    water: torch.Tensor
 
 
 def value_noise(rng, w, h, cells):
@@ -68,17 +89,62 @@ def flood(rng, street, boxes, water_texture):
     return np.clip(out, 0, 255).astype(np.uint8), (mask > 0.5).astype(np.float32)
 
 
-class Samples:
+
+def matt(rng, street, boxes):
+    """Lays pale, matt ground (concrete, worn asphalt, dust) over the road in the shapes that `flood` gives to water: dry."""
+    h, w = street.shape[:2]
+    flooded, mask = flood(rng, street, boxes, None)
+    grain = value_noise(rng, w, h, 90) - 0.5
+    tone = np.array([(150, 155, 160), (120, 122, 125), (165, 175, 185), (95, 98, 100), (120, 140, 160)][rng.integers(5)], np.float32)
+    ground = tone * rng.uniform(0.6, 1.3) * np.clip(street.mean() / 110, 0.2, 1.3)
+    ground = ground + (value_noise(rng, w, h, 5)[..., None] - 0.5) * rng.uniform(0, 50) + grain[..., None] * rng.uniform(0, 25)
+    ground = ground + rng.normal(0, rng.uniform(0, 8), (h, w, 1)) + (street - cv2.GaussianBlur(street, (0, 0), 6).astype(np.float32)) * rng.uniform(0, 0.8)
+    soft = cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.5, 4))[..., None]
+    return np.clip(street * (1 - soft) + ground * soft, 0, 255).astype(np.uint8)
+
+
+def view(rng, zoom, turn):
+    """A random crop, mirror and (seen from the air) slight turn, as the matrix of a warp from one and a half times the input's size."""
+    factor = np.exp(rng.uniform(*np.log(zoom)))
+    fx, fy = factor * np.exp(rng.uniform(-0.2, 0.2)), factor * np.exp(rng.uniform(-0.2, 0.2))
+    tx = rng.uniform(min(0, WIDTH - WIDTH * fx), max(0, WIDTH - WIDTH * fx))
+    ty = rng.uniform(min(0, HEIGHT - HEIGHT * fy), max(0, HEIGHT - HEIGHT * fy))
+    matrix = np.array([[fx / 1.5, 0, tx], [0, fy / 1.5, ty], [0, 0, 1]])
+    if rng.random() < 0.5:
+        matrix[0] = (-fx / 1.5, 0, WIDTH - tx)
+    if turn:
+        matrix = np.vstack((cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), rng.uniform(-12, 12), 1), (0, 0, 1))) @ matrix
+    return matrix[:2].astype(np.float32)
+
+
+def gentle_colour(rng, picture):
+    """Another camera's exposure and white balance, less than `augment.colour` gives: the colour of water says much."""
+    x = 255 * (picture.astype(np.float32) / 255) ** np.exp(rng.uniform(-0.3, 0.3))
+    x = ((x - 127) * rng.uniform(0.8, 1.2) + 127 + rng.uniform(-20, 20)) * rng.uniform(0.92, 1.08, 3)
+    x = np.clip(x, 0, 255)
+    grey = x.mean(2, keepdims=True)
+    return np.clip(grey + (x - grey) * rng.uniform(0.6, 1.3), 0, 255).astype(np.uint8)
+
+
+
+class Pictures:
+    """All pictures to learn from, as they are and changed, in a fixed order."""
+
     def __init__(self, sim_folder):
         self.root = data_root()
-        self.masks = manifest("water-masks")
-        self.streets = manifest("bridge", "highway")
-        self.bridges = [r for r in self.streets if r["set"] == "bridge"]
-        self.sim, self.sim_dry = sim.water_frames(sim_folder) if sim_folder else ([], [])
-        print(f"{len(self.masks)} pictures with masks, {len(self.streets)} streets, {len(self.sim)} + {len(self.sim_dry)} simulated frames")
+        self.masks, self.bridges, self.streets = (manifest(s) for s in ("water-masks", "bridge", "highway"))
+        self.places, count = [], {}
+        for row in manifest("cctv", "rzosn", "urban-smoke", "dfire-aof"):
+            count[row["group"]] = count.get(row["group"], 0) + 1
+            if count[row["group"]] <= OF_ONE_PLACE:
+                self.places.append(row)
+        self.sim, self.sim_dry = sim.water_frames(sim_folder)
+        dry = (self.bridges[:: EVERY["dry-bridge"]], self.streets[:: EVERY["dry-street"]], self.places, self.sim_dry[:: EVERY["sim-dry"]])
+        self.count = sum(map(len, (self.masks, self.sim, *dry))) + sum(CHANGED.values())
+        print(f"{len(self.masks)} pictures with masks; dry: {len(self.bridges)} bridges, {len(self.streets)} streets, {len(self.places)} places; "
+              f"simulated: {len(self.sim)} under water, {len(self.sim_dry)} dry", flush=True)
 
-    def masked(self, rng):
-        row = self.masks[rng.integers(len(self.masks))]
+    def masked(self, row):
         path = self.root / row["path"]
         mask_path = path.parent.parent / "masks" / f"{path.stem}.png"
         picture, mask = cv2.imread(str(path)), cv2.imread(str(mask_path), cv2.IMREAD_GRAYSCALE)
@@ -86,93 +152,131 @@ class Samples:
             mask = cv2.resize(mask, picture.shape[1::-1], interpolation=cv2.INTER_NEAREST)
         return picture, (mask > 127).astype(np.float32)
 
+    def dry(self, row):
+        x1, y1, x2, y2 = row["content"]
+        picture = cv2.imread(str(self.root / row["path"]))[y1:y2, x1:x2]
+        return picture, np.zeros(picture.shape[:2], np.float32)
+
     def texture(self, rng):
         """A square of pure water from one of the masked pictures, or None after a few tries."""
         for _ in range(6):
-            picture, mask = self.masked(rng)
+            picture, mask = self.masked(self.masks[rng.integers(len(self.masks))])
             side = int(min(picture.shape[:2]) * rng.uniform(0.12, 0.4))
             y, x = int(rng.integers(picture.shape[0] - side)), int(rng.integers(picture.shape[1] - side))
             if mask[y : y + side, x : x + side].mean() > 0.97:
                 return picture[y : y + side, x : x + side]
         return None
 
-    def street(self, rng):
-        row = self.streets[rng.integers(len(self.streets))] if rng.random() < 0.35 else self.bridges[rng.integers(len(self.bridges))]
-        x1, y1, x2, y2 = row["content"]
-        boxes = read_boxes(self.root / row["path"], row["width"], row["height"]) - np.array((0, x1, y1, x1, y1), np.float32)
-        return cv2.imread(str(self.root / row["path"]))[y1:y2, x1:x2], boxes
+    def plain(self):
+        """Every picture as it is: (kind, scene, picture, mask)."""
+        for row in self.masks:
+            yield "masked", row["group"], *self.masked(row)
+        for kind, rows in (("dry-bridge", self.bridges), ("dry-street", self.streets), ("dry-place", self.places)):
+            for row in rows[:: EVERY.get(kind, 1)]:
+                yield kind, row["group"], *self.dry(row)
+        for kind, frames in (("sim", self.sim), ("sim-dry", self.sim_dry)):
+            for frame in frames[:: EVERY.get(kind, 1)]:
+                yield kind, sim.street(frame[0]), *sim.load_water(frame)
 
-    def __call__(self, index):
-        rng = np.random.default_rng((SEED, index))
-        slot, zoom = index % BATCH, (1.0, 2.2)
-        dry = False
-        if slot in (0, 1, 2):
-            picture, mask = self.masked(rng)
-            zoom = (1.0, 2.5)  # from the air towards the street
-        elif slot in (3, 4, 5) and self.sim:
-            picture, mask = sim.load_water(self.sim[rng.integers(len(self.sim))])
-            zoom = (1.0, 1.5)
-        elif slot in (6, 7) and self.sim_dry:
-            picture, mask = sim.load_water(self.sim_dry[rng.integers(len(self.sim_dry))])
-            zoom = (1.0, 1.5)
-        elif slot in (4, 5, 6, 8):
-            street, boxes = self.street(rng)
-            picture, mask = flood(rng, street, boxes, self.texture(rng))
+    def changed(self, kind, rng):
+        """One picture of a kind, changed: (scene, picture, mask)."""
+        if kind == "masked":
+            row = self.masks[rng.integers(len(self.masks))]
+            scene, (picture, mask) = row["group"], self.masked(row)
+        elif kind == "sim":
+            frame = self.sim[rng.integers(len(self.sim))]
+            scene, (picture, mask) = sim.street(frame[0]), sim.load_water(frame)
         else:
-            picture, boxes = self.street(rng)
-            mask, dry = np.zeros(picture.shape[:2], np.float32), True
-        picture = cv2.resize(picture, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-        mask = cv2.resize(mask, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA) * 255
-        _, _, matrix = augment.place(rng, picture, np.zeros((0, 5), np.float32), (WIDTH, HEIGHT), zoom, 0.2)
-        picture = cv2.warpAffine(picture, matrix, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT)
-        mask = cv2.warpAffine(mask, matrix, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT) / 255
-        if dry:
-            for change, share in ((augment.wet, 0.25), (augment.night, 0.2), (augment.fog, 0.15), (augment.sunset, 0.15)):
+            rows = self.bridges if kind == "dry-bridge" or (kind in ("flooded", "matt") and rng.random() < 0.65) else self.streets
+            row = rows[rng.integers(len(rows))]
+            scene, (picture, mask) = row["group"], self.dry(row)
+            x1, y1, _, _ = row["content"]
+            boxes = read_boxes(self.root / row["path"], row["width"], row["height"]) - np.array((0, x1, y1, x1, y1), np.float32)
+            if kind == "flooded":
+                picture, mask = flood(rng, picture, boxes, self.texture(rng))
+            elif kind == "matt":
+                picture = matt(rng, picture, boxes)
+        size = (WIDTH * 3 // 2, HEIGHT * 3 // 2)
+        picture, mask = (cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (picture, mask))
+        matrix = view(rng, (0.8, 2.0) if kind == "masked" else (1.0, 1.5), turn=kind == "masked" and rng.random() < 0.5)
+        picture, mask = (cv2.warpAffine(p, matrix, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT_101) for p in (picture, mask))
+        if rng.random() < 0.7:
+            picture = gentle_colour(rng, picture)
+        if kind.startswith("dry"):
+            for change, share in ((augment.wet, 0.25), (augment.night, 0.15), (augment.fog, 0.12), (augment.sunset, 0.1)):
                 if rng.random() < share:
                     picture = change(rng, picture)
-            if rng.random() < 0.3:
-                picture = augment.glow(rng, picture, int(rng.integers(1, 10)))
-        elif rng.random() < 0.12:
+        elif rng.random() < 0.1:
             picture = (augment.night, augment.rain, augment.fog)[rng.integers(3)](rng, picture)
-        if rng.random() < 0.6:
-            picture = augment.colour(rng, picture)
-        picture = augment.sensor(rng, picture)
-        return picture, mask.reshape(HEIGHT // STRIDE, STRIDE, WIDTH // STRIDE, STRIDE).mean((1, 3))
+        return scene, augment.sensor(rng, picture) if rng.random() < 0.4 else picture, mask
+
+    def __iter__(self):
+        for kind, scene, picture, mask in self.plain():
+            picture, mask = (cv2.resize(p, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA) for p in (picture, mask))
+            yield picture, Known(kind, scene, False, shares(mask))
+        for kind, number in CHANGED.items():
+            for index in range(number):
+                rng = np.random.default_rng((SEED, index, len(kind), ord(kind[0]), ord(kind[-1])))
+                scene, picture, mask = self.changed(kind, rng)
+                yield picture, Known(kind, scene, True, shares(mask))
 
 
-def collate(samples):
-    pictures = torch.from_numpy(np.stack([s[0] for s in samples]).transpose(0, 3, 1, 2))
-    return pictures, torch.from_numpy(np.stack([s[1] for s in samples]).astype(np.float32))[:, None]
+def shares(mask):
+    """The share of water in each cell of a mask of the input's size, [1, h, w]."""
+    return torch.from_numpy(mask.reshape(HEIGHT // STRIDE, STRIDE, WIDTH // STRIDE, STRIDE).mean((1, 3)))[None].float()
 
 
 def mask_loss(logits, truth):
-    """Cross-entropy on the water share of a cell, dry pictures twice (a false flood costs more than a late one), and some soft Dice."""
+    """Cross-entropy on the water share of a cell, and some soft Dice."""
     p = logits.sigmoid()
     dice = 1 - (2 * (p * truth).sum() + 1) / (p.sum() + truth.sum() + 1)
-    weight = 1 + (truth.amax((1, 2, 3), keepdim=True) < 0.01).float()
-    return F.binary_cross_entropy_with_logits(logits, truth, weight=weight.expand_as(truth)) + 0.2 * dice
+    return F.binary_cross_entropy_with_logits(logits, truth) + 0.3 * dice
+
+
+def loss_of(answer, known):
+    """The loss of a batch."""
+    return mask_loss(answer, torch.stack([k.water for k in known]))
+
+
+def report(kinds, p, truth):
+    """By threshold of a cell: how well water is drawn and which share of dry pictures has a fifth of its lower half under water."""
+    drawn = [torch.tensor([k == kind for k in kinds]) for kind in ("masked", "sim")]
+    print("threshold  IoU masks  IoU sim  " + "  ".join(f"{k:>11}" for k in DRY))
+    for threshold in (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 0.9):
+        said, true = p >= threshold, truth >= 0.5
+        iou, simulated = (float((said & true)[wet].sum() / (said | true)[wet].sum()) for wet in drawn)
+        low = said[:, :, said.shape[2] // 2 :].float().mean((1, 2, 3))
+        flagged = {k: [float(v) >= 0.2 for v, kind in zip(low, kinds) if kind == k] for k in DRY}
+        print(f"{threshold:9}  {iou:9.3f}  {simulated:7.3f}  " + "  ".join(f"{np.mean(f):11.3f}" for f in flagged.values()), flush=True)
+
+
+DRY = ("dry-bridge", "dry-street", "dry-place", "sim-dry")
 
 
 def main():
     args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    args.add_argument("--steps", type=int, default=600)
-    args.add_argument("--lr", type=float, default=4e-4)
-    args.add_argument("--sim", help="folder of simulated frames")
-    args.add_argument("--start", help="checkpoint to start from instead of the published weights")
+    args.add_argument("--steps", type=int, default=400)
+    args.add_argument("--share", type=float, default=1.0, help="train on this share of the places with drawn water: for the learning curve")
     args.add_argument("--name", default="water")
     args = args.parse_args()
     torch.set_num_threads(threads())
-    torch.manual_seed(0)
-    net = start_from_published(WaterNet(), published_weights())
-    if args.start:
-        net.load_state_dict(torch.load(args.start)["average"])
+    trunk = load_published(Trunk(), published_trunk())
+    pictures = Pictures(work_root() / "sim")
+    seen = look(trunk, (WIDTH, HEIGHT), CHANNELS, pictures.count, pictures, work_root() / "water-seen.npy")
+    scale = seen.scale(np.random.default_rng(SEED))
 
-    def loss(model, batch):
-        pictures, truth = batch
-        return mask_loss(forward(model, pictures), truth)
+    def train(fold, steps):
+        groups = by_scene(seen.known, MIX, fold, args.share, ("masked",))
+        return fit_head(WaterHead(CHANNELS), seen, scale, groups, MIX, loss_of, steps=steps, seed=0, blind=0.5)
 
-    fit(net, Samples(args.sim), loss, collate=collate, steps=args.steps, batch=BATCH, lr=args.lr, head_lr=2.5 * args.lr,
-        heads=("mask",), frozen=EARLY, checkpoint=work_root() / f"{args.name}.pt")
+    indices, logits = unseen_answers(seen, scale, [train(fold, args.steps // 2) for fold in range(FOLDS)])
+    truth = torch.stack([seen.known[i].water for i in indices])
+    factor, shift = platt(logits, truth >= 0.5)
+    report([seen.known[i].kind for i in indices], (factor * logits + shift).sigmoid(), truth)
+    net = WaterNet()
+    net.trunk, net.head = trunk, train(None, args.steps)
+    net.head.settle(scale, factor, shift)
+    torch.save({"average": net.state_dict()}, work_root() / f"{args.name}.pt")
 
 
 if __name__ == "__main__":
