@@ -83,7 +83,7 @@ impl Default for FireParams {
             iou_min: Share::of(0.1),
             hits_min: 5,
             hits_share: Share::of(0.6),
-            confirm_after_s: Seconds::of(2.0),
+            confirm_after_s: Seconds::of(2.5),
             flicker_min: Share::of(0.06),
             change_min: Positive::of(5.0),
             change_burst_min: Positive::of(2.0),
@@ -132,6 +132,8 @@ const BURSTS_MAX: usize = 3;
 const BURST_AGAIN_AFTER: Duration = Duration::from_secs(15);
 /// Time without a find that ends a burst: a model that misses a thing misses it for a while.
 const BURST_LOST_AFTER: Duration = Duration::from_secs(2);
+/// Where looks are farther apart than this, a burst is over before it begins.
+const BURST_SLOWEST: Duration = Duration::from_secs(5);
 /// From this share of the picture, or this growth, on it is worse.
 const FLAME_EXTREME_AREA: f32 = 0.05;
 const SMOKE_SEVERE_AREA: f32 = 0.15;
@@ -206,6 +208,8 @@ pub(crate) struct FireWatch {
     /// When bursts were asked for within [`BURST_EVERY`].
     bursts: VecDeque<MediaTime>,
     bursting: bool,
+    /// From look to look when it was asked for.
+    slow_gap: Duration,
     /// It needs its burst no longer.
     gives_back: bool,
     open: Option<Open>,
@@ -237,6 +241,7 @@ impl FireWatch {
             look_gap: Duration::ZERO,
             bursts: VecDeque::new(),
             bursting: false,
+            slow_gap: Duration::ZERO,
             gives_back: false,
             open: None,
             area_said: 0.0,
@@ -513,7 +518,9 @@ impl FireWatch {
         let within = |at: MediaTime, span: Duration| now.at.since(at) < span;
         self.bursts.retain(|at| within(*at, BURST_EVERY));
         let quiet = self.open.is_none();
-        let suspected = quiet && self.sequences.iter().any(|s| now.at.since(s.last_hit.at) < BURST_LOST_AFTER);
+        // A burst begins with the next keyframe only, where keyframes are all that is decoded.
+        let lost_after = BURST_LOST_AFTER + self.slow_gap;
+        let suspected = quiet && self.sequences.iter().any(|s| now.at.since(s.last_hit.at) < lost_after);
         let new = |s: &Sequence| s.misses == 0 && s.burst_asked.is_none_or(|at| !within(at, BURST_AGAIN_AFTER));
         let unverified = quiet && self.sequences.iter().any(new);
         let running = self.bursting && self.bursts.back().is_some_and(|at| within(*at, self.params.burst_s.span()));
@@ -525,6 +532,7 @@ impl FireWatch {
             }
             (false, _) if unverified && self.bursts.len() < BURSTS_MAX && self.look_gap >= BURST_GAP => {
                 self.bursts.push_back(now.at);
+                self.slow_gap = self.look_gap.min(BURST_SLOWEST);
                 self.sequences.iter_mut().for_each(|s| s.burst_asked = Some(now.at));
                 desk.request(Request::BurstFullRate { at_most: self.params.burst_s.span() });
                 true

@@ -204,11 +204,15 @@ impl Sequence {
         let in_burst = under_way || measured().filter(|hit| hit.brief).count() >= CHANGES_BURST_MIN;
         let telling = || measured().filter(|hit| hit.brief || !in_burst);
         // A burst that was cut short, or found little, lets few looks speak no longer.
-        let n_min = if measured().any(|hit| hit.brief) { CHANGES_BURST_MIN } else { CHANGES_MIN };
+        let n_min = match (in_burst, measured().any(|hit| hit.brief)) {
+            (true, _) => CHANGES_BURST_MIN,
+            (false, true) => params.hits_min as usize,
+            (false, false) => CHANGES_MIN,
+        };
         let n = telling().count();
         let times = if self.wary { LAMP_FLICKER } else { 1.0 };
         let churns = n >= n_min && flicker(telling(), params, times);
-        let is_measured = n_min == CHANGES_BURST_MIN || n >= n_min;
+        let is_measured = n_min > CHANGES_MIN || n >= n_min;
         // A flame on the ground keeps three of its edges and throws the fourth about: the area alone would not tell.
         let edges: [fn(NormBox) -> f32; 4] = [NormBox::x1, NormBox::y1, NormBox::x2, NormBox::y2];
         let restless = |edge: fn(NormBox) -> f32| spread(hits.iter().map(|hit| edge(hit.bbox))).map_or(0.0, |(_, d)| d / side);
@@ -249,7 +253,7 @@ mod tests {
     fn burst(class: Class, inside: f32, usual: f32, drift: f32) -> Sequence {
         let params = FireParams::default();
         let mut sequence: Option<Sequence> = None;
-        for n in 0..40u64 {
+        for n in 0..48u64 {
             let x = 0.3 + drift * n as f32;
             let bbox = NormBox::clipped(x, 0.5, x + 0.1, 0.6).unwrap();
             let at = MediaTime::from_millis(n * 125);
