@@ -329,6 +329,8 @@ fn history_alarms_nobody() {
         message.0["data"]["late"] = json!(true);
     }
     gateway.publish("events", &began.text());
+    // As long as it seems to go on somebody is asked to look.
+    judged(&center, &id(&center.incidents("", 1)[0]));
     gateway.publish("events", &ended.text());
     let past = wait_for("the past", || {
         let past = center.incidents("", 1)[0].clone();

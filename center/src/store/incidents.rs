@@ -304,6 +304,17 @@ impl Tx {
             .bind(priority)
         )
         .map_err(to("update an incident"))?;
+        if summary.late && summary.ended.is_some() {
+            // It was over before anybody could know: nobody is late for it.
+            execute!(
+                self.db(),
+                sqlx::query(
+                    "UPDATE incidents SET due_at = NULL, level = 0, raises_at = NULL WHERE id = $1 AND state = 'new' AND ended_at <= opened_at"
+                )
+                .bind(incident)
+            )
+            .map_err(to("take back what is promised about an incident"))?;
+        }
         if summary.retracted && !before.retracted {
             self.log(incident, now, SELF, LogAction::Retracted, None, None, None).await?;
             // Nobody has seen it: nobody need. Whoever has it already decides what to make of it.
