@@ -11,10 +11,13 @@ pub mod clips;
 pub mod console;
 pub mod events;
 pub mod feeds;
+pub mod figures;
 pub mod file;
 pub mod incidents;
+pub mod kept;
 pub mod load;
 pub mod measurements;
+pub mod outgoing;
 pub mod problem;
 pub mod reports;
 pub mod schema;
@@ -76,13 +79,20 @@ pub struct Api {
     pub session: Duration,
     /// Whether a proxy with TLS stands before us.
     pub behind_tls: bool,
+    /// Features that were read a moment ago.
+    pub kept: kept::Kept,
     /// What the console has to know.
     pub config: Config,
 }
 
 /// All routes.
 pub fn router(api: Arc<Api>) -> Router {
+    let alerts =
+        Router::new().route("/api/v1/feeds/cap", get(outgoing::alerts)).route("/api/v1/feeds/cap/{file}", get(outgoing::alert));
+    let is_open = api.config.feeds.cap.as_ref().is_some_and(|cap| cap.open);
+    let (open_alerts, guarded_alerts) = if is_open { (alerts, Router::new()) } else { (Router::new(), alerts) };
     let guarded = Router::new()
+        .merge(guarded_alerts)
         .route("/api/v1/incidents", get(incidents::list))
         .route("/api/v1/incidents/{id}", get(incidents::show))
         .route("/api/v1/incidents/{id}/acknowledge", post(acts::acknowledge))
@@ -124,6 +134,12 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/api/v1/ogc/collections/{id}/items/{feature}", get(feeds::item))
         .route("/api/v1/open-data/{file}", get(feeds::open_data))
         .route("/api/v1/feeds/iris.csv", get(feeds::iris))
+        .route("/api/v1/feeds", get(outgoing::list))
+        .route("/api/v1/figures", get(figures::list))
+        .route("/api/v1/figures/indicators", get(figures::indicators))
+        .route("/api/v1/figures/{file}", get(figures::file))
+        .route("/api/v1/feeds/retry/{feed}", post(outgoing::retry))
+        .route("/api/v1/incidents/{id}/publish", post(outgoing::publish))
         .route("/metrics", get(system::metrics))
         .route_layer(middleware::from_fn_with_state(api.clone(), guard::require))
         .layer(middleware::from_fn(in_time));
@@ -132,6 +148,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/api/v1/session", post(session::begin))
         // It asks by itself who comes: a login, or the token that opens nothing else.
         .route("/api/v1/reports", post(reports::create))
+        .merge(open_alerts)
         .fallback(console::serve)
         .layer(middleware::from_fn(in_time));
     let upload = Router::new().route("/api/v1/clips/{name}", put(clips::upload));

@@ -63,7 +63,7 @@ fn file(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Brok
 }
 
 /// The name that is kept in a file, made when there is none: each centre has its own, and is known by it when it comes back.
-fn own_client_id(path: &Path) -> Result<String, BrokerError> {
+pub(crate) fn own_client_id(path: &Path) -> Result<String, BrokerError> {
     match std::fs::read_to_string(path) {
         Ok(id) => Ok(id.trim().to_owned()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

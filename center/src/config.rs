@@ -4,6 +4,7 @@
 //! ([`reader`]).
 
 pub mod database;
+pub mod feeds;
 pub mod reader;
 
 use std::{
@@ -15,6 +16,10 @@ use std::{
 use crate::{
     api::types::{Hotline, MapSettings},
     area::AreaId,
+    figures::{
+        indicator::{self, Indicator},
+        period,
+    },
     incident::{
         dispatch::Responder,
         life::{Promises, Targets},
@@ -64,6 +69,21 @@ pub struct Config {
     pub retention: retention::Rules,
     /// Whom an operator may call.
     pub hotlines: Vec<Hotline>,
+    /// What goes out by itself.
+    pub feeds: feeds::Feeds,
+    /// What is reckoned, and by which calendar.
+    pub figures: Figures,
+}
+
+/// What is reckoned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figures {
+    /// The province's time.
+    pub zone: jiff::tz::TimeZone,
+    /// A file with indicators, in the place of those that ship.
+    pub file: Option<PathBuf>,
+    /// The indicators.
+    pub indicators: Vec<Indicator>,
 }
 
 /// Where the centre serves.
@@ -204,7 +224,12 @@ impl Config {
         // Absolute, so that the folder means the same to every process, wherever it was started.
         let whole = std::path::absolute(path).map_err(|source| ConfigError::Unreadable { path: path.into(), source })?;
         let folder = whole.parent().unwrap_or(Path::new("/"));
-        Self::parse(&text, folder).map_err(|complaints| ConfigError::Wrong { path: path.into(), complaints })
+        let mut config = Self::parse(&text, folder).map_err(|complaints| ConfigError::Wrong { path: path.into(), complaints })?;
+        if let Some(path) = config.figures.file.clone() {
+            let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
+            config.figures.indicators = indicator::parse(&text).map_err(|complaints| ConfigError::Wrong { path, complaints })?;
+        }
+        Ok(config)
     }
 
     /// Reads a text; relative paths in it are meant from `folder`.
@@ -213,8 +238,11 @@ impl Config {
             let http = read(root, "http", http);
             let state = read(root, "state", |section| state(section, folder));
             let store = read(root, "store", |section| database::database(section, state.database_bytes_max));
+            let figures = read(root, "figures", figures);
+            let offset = figures.zone.to_offset(jiff::Timestamp::UNIX_EPOCH);
             Self {
                 http,
+                figures,
                 broker: read(root, "broker", |section| broker(section, &store)),
                 state,
                 store,
@@ -230,6 +258,7 @@ impl Config {
                 map: read(root, "map", map),
                 retention: read(root, "retention", retention),
                 hotlines: root.sections("hotlines").map_or_else(Vec::new, |all| all.iter().map(hotline).collect()),
+                feeds: read(root, "feeds", |section| feeds::feeds(section, offset)),
             }
         })
     }
@@ -240,6 +269,17 @@ fn read<T>(root: &Section<'_>, key: &'static str, read: impl FnOnce(&Section<'_>
     let value = read(&section);
     section.done();
     value
+}
+
+fn figures(section: &Section<'_>) -> Figures {
+    let zone = section.or("time_zone", "+07:00".to_owned());
+    let zone = period::parse_zone(&zone).unwrap_or_else(|what| {
+        section.refuse("time_zone", what);
+        jiff::tz::TimeZone::UTC
+    });
+    // Those that ship are read by a test.
+    let indicators = indicator::parse(indicator::DEFAULT).unwrap_or_default();
+    Figures { zone, file: section.path("file"), indicators }
 }
 
 fn loopback(port: u16) -> SocketAddr {

@@ -7,16 +7,17 @@
 //! | maps, GIS, citizens' apps | [`ogc`] over [`feature`] | OGC API Features Part 1, GeoJSON |
 //! | the open-data portal | [`open_data`] over [`feature`] | CSV, GeoJSON, DCAT |
 //! | a traffic management system | [`iris_csv`] | IRIS incident feed |
-//! | anybody's own program | [`webhook`] | Standard Webhooks |
+//! | anybody's own program | [`notice`], signed by [`webhook`] | Standard Webhooks |
 //!
 //! **Invariant:** nothing private leaves: no stream address, no exact mount of a camera, no owner, no picture that shows people.
 //!
-//! Not here: who may read a feed (`rights`), when and where it is sent and what of it arrived (the store keeps that), HTTP (`api`).
+//! Not here: who may read a feed (`rights`), when and where it is sent (`senders`) and what of it arrived (the store keeps that), HTTP (`api`).
 
 pub mod cap;
 pub mod feature;
 pub mod iris_csv;
 pub mod ngsi;
+pub mod notice;
 pub mod ogc;
 pub mod open_data;
 pub mod webhook;

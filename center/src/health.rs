@@ -11,6 +11,7 @@ pub struct Status {
     pub started: WallTime,
     broker_connected: AtomicBool,
     store_failing: AtomicBool,
+    feeds_troubled: AtomicBool,
     last_message_ms: AtomicI64,
 }
 
@@ -21,6 +22,7 @@ impl Status {
             started,
             broker_connected: AtomicBool::new(false),
             store_failing: AtomicBool::new(false),
+            feeds_troubled: AtomicBool::new(false),
             last_message_ms: AtomicI64::new(i64::MIN),
         }
     }
@@ -43,6 +45,16 @@ impl Status {
     /// Whether the store fails to take messages.
     pub fn store_failing(&self) -> bool {
         self.store_failing.load(Relaxed)
+    }
+
+    /// A feed is switched off, gave something up, or has something that waits for long; or none is.
+    pub fn set_feeds_troubled(&self, troubled: bool) {
+        self.feeds_troubled.store(troubled, Relaxed);
+    }
+
+    /// Whether a person should look at the feeds.
+    pub fn feeds_troubled(&self) -> bool {
+        self.feeds_troubled.load(Relaxed)
     }
 
     /// A message came in.

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! broker → ingest (commit, then acknowledge) → store → live → api → console
-//!                                                └ incident::rules decides what belongs together
+//!                │                          └ senders → webhooks, context broker, alerts
+//!                └ incident::rules decides what belongs together
 //! ```
 //!
 //! **Invariants:** a message is acknowledged once it is committed, and taken once (`source` + `id`); what people do is kept with who
@@ -19,6 +20,7 @@ pub mod clips;
 pub mod clock;
 pub mod config;
 pub mod feeds;
+pub mod figures;
 pub mod health;
 pub mod incident;
 pub mod ingest;
@@ -27,6 +29,7 @@ pub mod metrics;
 pub mod pictures;
 pub mod rights;
 pub mod run;
+pub mod senders;
 pub mod store;
 
 /// An error with everything that led to it, on one line.

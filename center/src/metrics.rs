@@ -6,6 +6,10 @@ use std::{
     time::Duration,
 };
 
+use matpho_scene::WallTime;
+
+use crate::store::outbox::Standing;
+
 /// A number that only grows.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
@@ -71,6 +75,10 @@ pub struct Metrics {
     pub stream_dropped: Counter,
     /// Logins refused.
     pub logins_refused: Counter,
+    /// Messages of feeds that arrived.
+    pub feed_sent: Counter,
+    /// Attempts of feeds that failed.
+    pub feed_failed: Counter,
     /// From the gateway's knowing to the store's having.
     pub ingest_lag: Histogram,
 }
@@ -87,6 +95,10 @@ pub struct Gauges {
     pub store_failing: bool,
     /// Free bytes on the disk of the state folder.
     pub disk_free_bytes: u64,
+    /// How each feed stands, by its name.
+    pub feeds: Vec<(String, Standing)>,
+    /// Now.
+    pub now: WallTime,
 }
 
 impl Metrics {
@@ -114,6 +126,8 @@ impl Metrics {
             ("broker_connections_total", "Connections made to the broker.", &self.broker_connections),
             ("stream_dropped_total", "Listeners dropped because they were too slow.", &self.stream_dropped),
             ("logins_refused_total", "Logins refused.", &self.logins_refused),
+            ("feed_sent_total", "Messages of feeds that arrived.", &self.feed_sent),
+            ("feed_failed_total", "Attempts of feeds that failed.", &self.feed_failed),
         ] {
             family(name, "counter", help, &one(counter.get().to_string()));
         }
@@ -140,6 +154,25 @@ impl Metrics {
         ] {
             family(name, "gauge", help, &one(value));
         }
+        type Of = fn(&Standing, WallTime) -> u64;
+        let feeds: [(&str, &str, Of); 4] = [
+            ("feed_waiting", "Messages that a feed has still to send.", |feed, _| feed.waiting.unsigned_abs()),
+            ("feed_oldest_age_seconds", "Since when the oldest of them waits.", |feed, now| {
+                feed.oldest.map_or(0, |oldest| now.since(oldest).as_secs())
+            }),
+            ("feed_given_up", "Messages that a feed gave up, until they are tried again or forgotten.", |feed, _| {
+                feed.given_up.unsigned_abs()
+            }),
+            ("feed_off", "Whether a feed is switched off.", |feed, _| u64::from(feed.off.is_some())),
+        ];
+        for (name, help, of) in feeds.into_iter().filter(|_| !gauges.feeds.is_empty()) {
+            let rows: Vec<_> = gauges
+                .feeds
+                .iter()
+                .map(|(feed, standing)| (format!("{{feed=\"{feed}\"}}"), of(standing, gauges.now).to_string()))
+                .collect();
+            family(name, "gauge", help, &rows);
+        }
         text
     }
 }
@@ -155,8 +188,18 @@ mod tests {
             metrics.ingest_lag.observe(Duration::from_millis(ms));
         }
         metrics.messages[0].one();
-        let gauges =
-            Gauges { open_incidents: 3, stream_clients: 1, broker_connected: true, store_failing: false, disk_free_bytes: 9 };
+        let gauges = Gauges {
+            open_incidents: 3,
+            stream_clients: 1,
+            broker_connected: true,
+            store_failing: false,
+            disk_free_bytes: 9,
+            feeds: vec![(
+                "ngsi".into(),
+                Standing { waiting: 2, oldest: Some(WallTime::from_unix_millis(0)), ..Standing::default() },
+            )],
+            now: WallTime::from_unix_millis(7_000),
+        };
         let text = metrics.render(&gauges);
         for line in [
             "matpho_center_messages_total{kind=\"event\"} 1",
@@ -167,6 +210,9 @@ mod tests {
             "matpho_center_ingest_lag_seconds_sum 200000.62",
             "matpho_center_open_incidents 3",
             "matpho_center_broker_connected 1",
+            "matpho_center_feed_waiting{feed=\"ngsi\"} 2",
+            "matpho_center_feed_oldest_age_seconds{feed=\"ngsi\"} 7",
+            "matpho_center_feed_off{feed=\"ngsi\"} 0",
         ] {
             assert!(text.lines().any(|known| known == line), "{line} is not in:\n{text}");
         }

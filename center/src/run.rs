@@ -9,6 +9,9 @@
 //! | live | sends what changed to listeners | the store's newest sequence number (newest wins) | a listener's queue of 64: it is dropped and resumes |
 //! | follow | learns what other centres on the same PostgreSQL changed | a notification, or 5 s | only the newest number counts |
 //! | watch | says what the rules have to say about new incidents, raises what nobody took in time, tells of floods of alarms | every second | |
+//! | feeds desk | keeps for each feed what is to be sent of what changed | a change, or 3 s | 200 changes a transaction |
+//! | feed sender, one a destination | sends it | what is due | 4 requests at once, 10 s each; one at a time while nobody answers |
+//! | figures | adds measurements up by the hour | every 20 s | 2000 measurements a transaction |
 //! | housekeeping | closes, expires, trims, makes room; lets go of what is old | every 10 s; every hour | |
 //! | http | serves | connections | 500 listeners on the stream: 503; 2 passwords at once: the next waits |
 //!
@@ -44,6 +47,7 @@ use crate::{
     live::{Live, Shown},
     metrics::Metrics,
     pictures::Pictures,
+    senders::{self, FeedError, Senders},
     store::{Store, StoreError, files},
 };
 
@@ -89,6 +93,9 @@ pub enum RunError {
         #[source]
         source: std::io::Error,
     },
+    /// What goes out by itself.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
     /// The file with the token for scripts.
     #[error("failed to read {path} (auth.demo_token_file)")]
     TokenFile {
@@ -126,6 +133,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
     let metrics = Arc::new(Metrics::default());
     let pictures = Arc::new(Pictures::default());
     let live = Arc::new(Live::new(metrics.clone()));
+    let senders = Senders::new(&config.feeds, &store, &status, &metrics, &folder)?;
     let shown = Shown::new(store.clone(), pictures.clone());
     let subscribed: Box<dyn Fn() + Send> = match &config.broker {
         Broker::Managed(_) => {
@@ -153,6 +161,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
         metrics,
         access: Permissions::new(store.clone()),
         throttle: Default::default(),
+        kept: Default::default(),
         script_token_sha256,
         report_token_sha256,
         session: config.auth.session,
@@ -198,6 +207,18 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
     };
     tasks.spawn(watch.run(stop.clone()));
     tasks.spawn(housekeeping(store.clone(), config.clone(), stop.clone()));
+    if senders::names(&config.feeds).is_empty() {
+        // What an earlier configuration left would hold up the trimming of changes.
+        let mut tx = store.begin().await?;
+        tx.forget_other_feeds(&[]).await?;
+        tx.commit().await?;
+    } else {
+        tasks.spawn(senders.desk.run(stop.clone()));
+        for sender in senders.senders {
+            tasks.spawn(sender.run(stop.clone()));
+        }
+    }
+    tasks.spawn(add_up(store.clone(), config.figures.zone.clone(), stop.clone()));
     tasks.spawn(serve(listener, api, stop.clone()));
     tracing::info!("the centre serves http://{address}");
     if store.users().await?.is_empty() {
@@ -270,6 +291,25 @@ async fn serve(listener: TcpListener, api: Arc<Api>, stop: CancellationToken) {
     if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stopped).await {
         tracing::error!(%error, "the HTTP server failed");
         stop.cancel();
+    }
+}
+
+/// How often measurements are added up.
+const ADD_UP_EVERY: Duration = Duration::from_secs(20);
+
+async fn add_up(store: Store, zone: jiff::tz::TimeZone, stop: CancellationToken) {
+    loop {
+        let wait = match store.add_up(&zone).await {
+            Ok(0) => ADD_UP_EVERY,
+            Ok(_) => Duration::from_millis(100),
+            Err(error) => {
+                tracing::warn!(error = crate::chain(&error), "measurements could not be added up and are tried again");
+                ADD_UP_EVERY
+            }
+        };
+        if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+            return;
+        }
     }
 }
 

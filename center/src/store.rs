@@ -9,6 +9,7 @@
 
 pub mod accounts;
 pub mod agencies;
+pub mod alerts;
 pub mod areas;
 pub mod audit;
 pub mod backup;
@@ -19,6 +20,7 @@ pub mod clips;
 mod db;
 pub mod events;
 pub mod evidence;
+pub mod figures;
 pub mod files;
 pub mod gateways;
 pub mod grants;
@@ -29,6 +31,7 @@ pub mod life;
 pub mod load;
 pub mod merging;
 pub(crate) mod open;
+pub mod outbox;
 pub mod places;
 mod reach;
 pub mod reports;

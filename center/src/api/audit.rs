@@ -24,6 +24,7 @@ pub struct AuditQuery {
     /// About this: `login`, `grant_added` and so on.
     what: Option<String>,
     /// How many, 1 to 1000; 100 if not given.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
     /// `next` of the page before.
     before: Option<i64>,

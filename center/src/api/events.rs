@@ -37,6 +37,7 @@ pub struct EventQuery {
     #[param(value_type = Option<String>, format = DateTime)]
     to: Option<WallTime>,
     /// How many, 1 to 500; 100 if not given.
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
     /// `next` of the page before.
     before: Option<String>,

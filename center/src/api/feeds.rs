@@ -101,8 +101,14 @@ fn area_of(tree: &AreaTree, position: Option<[f64; 2]>) -> Option<String> {
     Some(tree.holding(position?, clock::today()).first()?.id.to_string())
 }
 
+/// The features of a collection that pass, as they are or were a moment ago.
+async fn features(api: &Api, seen_by: &Filter, collection: &Collection) -> Outcome<Arc<Vec<Feature>>> {
+    let sequence = *api.shown.store.newest().borrow();
+    api.kept.features((collection.id, seen_by), sequence, read_features(api, seen_by, collection)).await
+}
+
 /// The features of a collection that pass, as they are now. Areas are no secret.
-async fn features(api: &Api, seen_by: &Filter, collection: &Collection) -> Outcome<Vec<Feature>> {
+async fn read_features(api: &Api, seen_by: &Filter, collection: &Collection) -> Outcome<Vec<Feature>> {
     let store = &api.shown.store;
     let tree = store.areas().await?;
     Ok(match collection.id {
@@ -196,7 +202,7 @@ async fn traffic(api: &Api, seen_by: &Filter, tree: &AreaTree) -> Outcome<Vec<Fe
 }
 
 /// The whole address of this server, as the client knows it.
-fn origin(api: &Api, headers: &HeaderMap) -> String {
+pub(super) fn origin(api: &Api, headers: &HeaderMap) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
     format!("{}://{host}", if api.behind_tls { "https" } else { "http" })
 }
@@ -287,7 +293,7 @@ pub async fn open_data(
     let published = viewer.somewhere(Capability::PublishOpen)?;
     let wrong = || Failure::not_found("such file");
     if file == "catalogue.jsonld" {
-        let document = catalogue(&origin(&api, &headers));
+        let document = catalogue(&api, &origin(&api, &headers));
         return Ok(([(header::CONTENT_TYPE, "application/ld+json")], document.to_string()).into_response());
     }
     let (name, format) = file.split_once('.').ok_or_else(wrong)?;
@@ -297,20 +303,16 @@ pub async fn open_data(
     match format {
         "csv" => {
             let kind = (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned());
-            Ok(([kind, disposition], open_data::csv(&features, clock::offset())).into_response())
+            Ok(([kind, disposition], open_data::csv(&features, api.config.figures.zone.to_offset(jiff::Timestamp::now())))
+                .into_response())
         }
         "geojson" => Ok(geojson(&open_data::geojson(&features))),
         _ => Err(wrong()),
     }
 }
 
-fn catalogue(origin: &str) -> Value {
-    let publisher = open_data::Publisher {
-        name: "Mắt Phố".into(),
-        page: origin.to_owned(),
-        // The province says what licence its data have; this one asks for nothing but to be named.
-        licence: "https://creativecommons.org/licenses/by/4.0/".into(),
-    };
+fn catalogue(api: &Api, origin: &str) -> Value {
+    let publisher = api.config.feeds.open_data.publisher(origin);
     let now = clock::now();
     let dataset = |(collection, title_vi, description_vi, period): (Collection, &'static str, &'static str, &'static str)| {
         open_data::Dataset {

@@ -41,6 +41,7 @@ pub struct IncidentQuery {
     /// Seen by a camera in this box: west,south,east,north in degrees.
     bbox: Option<String>,
     /// How many, 1 to 200; 50 if not given.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
     /// `next` of the page before.
     before: Option<String>,

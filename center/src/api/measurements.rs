@@ -33,6 +33,7 @@ pub struct MeasurementQuery {
     #[param(value_type = Option<String>, format = DateTime)]
     to: Option<WallTime>,
     /// How many, 1 to 5000; 500 if not given.
+    #[param(minimum = 1, maximum = 5000)]
     limit: Option<u32>,
     /// `next` of the page before.
     before: Option<String>,

@@ -20,7 +20,7 @@ use super::{
     types::{AgencyRef, Health, Hello, Hotline, MapSettings, Picture, Problem, Reset, Settings},
     viewer::Viewer,
 };
-use crate::{auth::guard::COOKIE, metrics::Gauges, rights::Capability};
+use crate::{auth::guard::COOKIE, metrics::Gauges, rights::Capability, senders};
 
 const BASEMAP: &str = "/api/v1/map/basemap.pmtiles";
 
@@ -35,6 +35,7 @@ pub async fn healthz(State(api): State<Arc<Api>>) -> Response {
         version: env!("CARGO_PKG_VERSION").into(),
         broker: if status.broker_connected() { "connected" } else { "disconnected" }.into(),
         store: if status.store_failing() { "failing" } else { "ok" }.into(),
+        feeds: if status.feeds_troubled() { "troubled" } else { "ok" }.into(),
         disk_free_bytes: disk_free_bytes(api.shown.store.files()),
         last_message_age_s: status.last_message_age_s(now),
         uptime_s: now.since(status.started).as_secs(),
@@ -49,7 +50,14 @@ pub async fn healthz(State(api): State<Arc<Api>>) -> Response {
         (status = 403, body = Problem)))]
 pub async fn metrics(State(api): State<Arc<Api>>, viewer: Viewer) -> Outcome<Response> {
     viewer.everywhere(Capability::CameraAdmin)?;
+    let mut feeds = Vec::new();
+    for feed in senders::names(&api.config.feeds) {
+        let standing = api.shown.store.feed_standing(&feed).await?;
+        feeds.push((feed, standing));
+    }
     let gauges = Gauges {
+        feeds,
+        now: crate::clock::now(),
         open_incidents: api.shown.store.open_incidents().await?,
         stream_clients: api.live.listeners(),
         broker_connected: api.status.broker_connected(),
@@ -128,10 +136,13 @@ pub fn document() -> utoipa::openapi::OpenApi {
         super::cameras::show, super::cameras::picture, super::cameras::edges, super::measurements::list, super::clips::show,
         super::clips::request, super::clips::upload, super::stream::stream, super::session::begin, super::session::end,
         super::session::me, super::audit::list, super::feeds::landing, super::feeds::conformance, super::feeds::collections, super::feeds::show,
-        super::feeds::items, super::feeds::item, super::feeds::open_data, super::feeds::iris, settings, basemap, healthz, metrics
+        super::feeds::items, super::feeds::item, super::feeds::open_data, super::feeds::iris, super::outgoing::publish,
+        super::outgoing::alerts, super::outgoing::alert, super::outgoing::list, super::outgoing::retry, super::figures::list,
+        super::figures::indicators, super::figures::file, settings, basemap, healthz, metrics
     ),
-    components(schemas(Hello, Reset, Picture, Hotline)),
-    modifiers(&Doors),
+    components(schemas(Hello, Reset, Picture, Hotline, super::incidents::StateFilter, super::figures::By, crate::figures::period::Every,
+        crate::figures::page::Language)),
+    modifiers(&Doors, &Problems),
     security(("cookie" = []), ("token" = []))
 )]
 struct Document;
@@ -145,5 +156,33 @@ impl Modify for Doors {
         components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(COOKIE))));
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
         components.add_security_scheme("token", SecurityScheme::Http(bearer));
+    }
+}
+
+/// A failure has a media type of its own (RFC 9457), which is said here once for all of them.
+struct Problems;
+
+impl Modify for Problems {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        use utoipa::openapi::RefOr;
+        const PROBLEM: &str = "#/components/schemas/Problem";
+        let operations = document.paths.paths.values_mut().flat_map(|path| {
+            [&mut path.get, &mut path.put, &mut path.post, &mut path.delete].into_iter().filter_map(Option::as_mut)
+        });
+        for response in operations.flat_map(|operation| operation.responses.responses.values_mut()) {
+            let RefOr::T(response) = response else { continue };
+            let is_problem = |content: &RefOr<utoipa::openapi::Content>| match content {
+                RefOr::T(content) => matches!(&content.schema, Some(RefOr::Ref(schema)) if schema.ref_location == PROBLEM),
+                RefOr::Ref(_) => false,
+            };
+            let named = std::mem::take(&mut response.content).into_iter();
+            let named =
+                named.map(
+                    |(name, content)| {
+                        if is_problem(&content) { ("application/problem+json".to_owned(), content) } else { (name, content) }
+                    },
+                );
+            response.content = named.collect();
+        }
     }
 }

@@ -1150,6 +1150,8 @@ pub struct Health {
     /// Whether the store takes messages: `ok` or `failing`. While it fails nothing is acknowledged: gateways and broker keep what
     /// they have.
     pub store: String,
+    /// Whether what goes out by itself gets there: `ok` or `troubled` (`/api/v1/feeds` says what). The centre works either way.
+    pub feeds: String,
     /// Free bytes on the disk of the state folder.
     pub disk_free_bytes: u64,
     /// Seconds since the last message of any gateway; absent before the first.

@@ -2,7 +2,7 @@
 //!
 //! Conformance is claimed to `core` and `geojson`, and not to `html` and `oas30`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use matpho_scene::WallTime;
 use serde_json::{Value, json};
@@ -283,7 +283,7 @@ pub fn item<S: Source>(base: &str, source: &S, collection: &Collection, id: &str
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct InMemory {
     /// Collections with their features.
-    pub all: Vec<(Collection, Vec<Feature>)>,
+    pub all: Vec<(Collection, Arc<Vec<Feature>>)>,
 }
 
 impl Source for InMemory {
@@ -294,9 +294,14 @@ impl Source for InMemory {
     }
 
     fn features(&self, collection: &Collection, query: &Query) -> Result<(Vec<Feature>, Option<usize>), Self::Error> {
-        let of = |(known, _): &&(Collection, Vec<Feature>)| known.id == collection.id;
-        let mut found: Vec<&Feature> =
-            self.all.iter().filter(of).flat_map(|(_, features)| features).filter(|feature| query.accepts(feature)).collect();
+        let of = |(known, _): &&(Collection, Arc<Vec<Feature>>)| known.id == collection.id;
+        let mut found: Vec<&Feature> = self
+            .all
+            .iter()
+            .filter(of)
+            .flat_map(|(_, features)| features.iter())
+            .filter(|feature| query.accepts(feature))
+            .collect();
         found.sort_by(|a, b| a.id.cmp(&b.id));
         let matched = found.len();
         let page = found.into_iter().filter(|feature| query.after.as_ref().is_none_or(|after| feature.id > *after));
@@ -304,7 +309,7 @@ impl Source for InMemory {
     }
 
     fn feature(&self, collection: &Collection, id: &str) -> Result<Option<Feature>, Self::Error> {
-        let of = |(known, _): &&(Collection, Vec<Feature>)| known.id == collection.id;
-        Ok(self.all.iter().filter(of).flat_map(|(_, features)| features).find(|feature| feature.id == id).cloned())
+        let of = |(known, _): &&(Collection, Arc<Vec<Feature>>)| known.id == collection.id;
+        Ok(self.all.iter().filter(of).flat_map(|(_, features)| features.iter()).find(|feature| feature.id == id).cloned())
     }
 }

@@ -8,7 +8,7 @@ use super::feature::{Feature, Geometry};
 use crate::area::BoundingBox;
 
 /// Excel in Vietnamese takes a file for UTF-8 only if it says so.
-const BYTE_ORDER_MARK: &str = "\u{feff}";
+pub const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// Features as CSV: `id`, `lon`, `lat`, then their properties. Instants are in the province's time, borders are left out (GeoJSON has them).
 pub fn csv(features: &[Feature], offset: Offset) -> String {
@@ -47,7 +47,7 @@ fn cell(value: &Value, offset: Offset) -> String {
 }
 
 /// A text that a spreadsheet would run as a formula gets an apostrophe, which it takes for "this is text" and does not show. Names come from gateways.
-fn harmless(text: &str) -> String {
+pub fn harmless(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 

@@ -52,7 +52,7 @@ fn incident(number: usize) -> Feature {
 
 fn source(count: usize) -> InMemory {
     // In any order: a page is ordered by id.
-    InMemory { all: vec![(incidents(), (0..count).rev().map(incident).collect())] }
+    InMemory { all: vec![(incidents(), std::sync::Arc::new((0..count).rev().map(incident).collect()))] }
 }
 
 /// Reads a query behind a `?`.

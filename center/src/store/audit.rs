@@ -35,6 +35,8 @@ pub enum Act {
     Unshelved,
     ClipSeen,
     ConfigChanged,
+    AlertPublished,
+    FeedRetried,
 }
 
 impl Act {
@@ -56,6 +58,8 @@ impl Act {
             Self::Unshelved => "unshelved",
             Self::ClipSeen => "clip_seen",
             Self::ConfigChanged => "config_changed",
+            Self::AlertPublished => "alert_published",
+            Self::FeedRetried => "feed_retried",
         }
     }
 }

@@ -101,11 +101,15 @@ impl Tx {
         Ok(newest)
     }
 
-    /// Forgets changes beyond [`HISTORY_MAX`].
+    /// Forgets changes beyond [`HISTORY_MAX`] that every feed has taken up.
     pub async fn trim_changes(&mut self) -> Result<(), StoreError> {
         execute!(
             self.db(),
-            sqlx::query("DELETE FROM changes WHERE sequence <= (SELECT MAX(sequence) FROM changes) - $1").bind(HISTORY_MAX)
+            sqlx::query(
+                "DELETE FROM changes WHERE sequence <= (SELECT MAX(sequence) FROM changes) - $1
+                   AND sequence <= (SELECT COALESCE(MIN(sequence), 9223372036854775807) FROM feed_points WHERE off IS NULL)"
+            )
+            .bind(HISTORY_MAX)
         )
         .map_err(to("trim the changes"))?;
         Ok(())

@@ -87,8 +87,8 @@ impl Tx {
         execute!(
             self.db(),
             sqlx::query(
-                "INSERT INTO cameras (edge, camera, name, longitude, latitude, said_at, arrived_at, status)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                "INSERT INTO cameras (edge, camera, name, longitude, latitude, said_at, arrived_at, status, first_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7)
              ON CONFLICT (edge, camera) DO UPDATE
              SET name = $3, longitude = $4, latitude = $5, said_at = $6, arrived_at = $7, status = $8",
             )

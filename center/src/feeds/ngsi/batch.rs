@@ -52,16 +52,17 @@ pub fn upserts(broker: &Broker, entities: &[Entity]) -> Vec<Request> {
     let newest: BTreeMap<&str, usize> = entities.iter().enumerate().map(|(index, entity)| (entity.id.as_str(), index)).collect();
     let mut kept: Vec<usize> = newest.into_values().collect();
     kept.sort_unstable();
-    let bodies: Vec<Value> = kept.into_iter().map(|index| body(broker, &entities[index])).collect();
-    bodies.chunks(ENTITIES_MAX).map(|body| request(broker, body.to_vec())).collect()
+    requests(broker, kept.into_iter().map(|index| entities[index].normalized()).collect())
 }
 
-fn body(broker: &Broker, entity: &Entity) -> Value {
-    let mut body = entity.normalized();
+/// The same for entities that are written already, each once.
+pub fn requests(broker: &Broker, mut bodies: Vec<Value>) -> Vec<Request> {
     if let Context::InEntities(contexts) = &broker.context {
-        body["@context"] = json!(contexts);
+        for body in &mut bodies {
+            body["@context"] = json!(contexts);
+        }
     }
-    body
+    bodies.chunks(ENTITIES_MAX).map(|body| request(broker, body.to_vec())).collect()
 }
 
 fn request(broker: &Broker, body: Vec<Value>) -> Request {
