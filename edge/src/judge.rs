@@ -85,6 +85,13 @@ impl Judge {
         self.drain()
     }
 
+    /// A person says that the zones fit the picture as it is.
+    #[must_use]
+    pub fn confirm_view(&mut self, at: MediaTime) -> Vec<Output> {
+        self.analytics.handle_input(at, Input::ConfirmView);
+        self.drain()
+    }
+
     /// When [`Self::time`] is due at the latest.
     pub fn timeout(&self) -> Option<MediaTime> {
         self.analytics.poll_timeout()

@@ -14,6 +14,7 @@ pub mod announce;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod confirm;
 pub mod eval;
 pub mod evidence;
 pub mod fetch;

@@ -43,6 +43,7 @@ use crate::{
     announce::{Announcer, Ids},
     commands::Commander,
     config::{Config, now},
+    confirm::Confirmation,
     evidence::{self, Shot, clips::ClipStore},
     http,
     judge::Judge,
@@ -206,7 +207,8 @@ pub fn run(config: Config, shelf: &Shelf) -> anyhow::Result<()> {
             judge.remember(&learned.load());
             let announcer = Announcer::new(&config.address, camera.id.clone(), Ids::Random, refs.clone());
             let id = camera.id.clone();
-            taken.push(Seat::new(camera, config.evidence.clone(), media, judge, announcer, (learned, config.utc_offset_min)));
+            let kept = (learned, Confirmation::new(&config.state.folder, &id), config.utc_offset_min);
+            taken.push(Seat::new(camera, config.evidence.clone(), media, judge, announcer, kept));
             let (tell, stop) = (tell.clone(), media_stop.clone());
             cameras.push(thread_named(format!("cam-{id}"), move || {
                 let mut on_status = |status: MediaStatus| drop(tell.send((id.clone(), status)));

@@ -22,6 +22,7 @@ use tokio::sync::mpsc;
 use crate::{
     announce::{Anchor, Announcer},
     config::{self, now},
+    confirm::Confirmation,
     evidence::{Proves, Redaction, Shot},
     judge::Judge,
     learned::Learned,
@@ -76,6 +77,7 @@ pub struct Seat {
     judge: Judge,
     announcer: Announcer,
     learned: Learned,
+    confirmation: Confirmation,
     schedule: Schedule,
     health: HealthProbe,
     changes: ChangeProbe,
@@ -107,7 +109,7 @@ impl Seat {
         media: matpho_media::Camera,
         judge: Judge,
         announcer: Announcer,
-        (learned, utc_offset_min): (Learned, i32),
+        (learned, confirmation, utc_offset_min): (Learned, Confirmation, i32),
     ) -> Self {
         let mut health = HealthProbe::new();
         if let Some(path) = &config.reference {
@@ -127,6 +129,7 @@ impl Seat {
             judge,
             announcer,
             learned,
+            confirmation,
             health,
             changes: ChangeProbe::new(),
             utc_offset_min,
@@ -244,7 +247,11 @@ impl Seat {
 
     /// Time passed.
     pub fn tick(&mut self, models: &mut Models, outlets: &Outlets) {
-        let outputs = self.judge.time(self.media_now());
+        let mut outputs = self.judge.time(self.media_now());
+        if self.confirmation.take() {
+            tracing::info!(camera = %self.config.id, "a person confirms the view: the zones fit the picture as it is");
+            outputs.extend(self.judge.confirm_view(self.media_now()));
+        }
         self.hand_on(outputs, models, outlets);
         if self.burst_until.is_some_and(|until| Instant::now() >= until) {
             self.burst(None);

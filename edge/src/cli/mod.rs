@@ -27,6 +27,7 @@ use matpho_scene::{CameraId, ModelId, WallTime};
 
 use crate::{
     config::{self, Config},
+    confirm::{Confirmation, Outcome},
     models::{self, Shelf},
     pull, topology,
 };
@@ -68,6 +69,15 @@ enum Command {
     Calibrate(calibrate::CalibrateArgs),
     /// Watches a camera and proposes zones: lines for the configuration and a picture to judge them by
     SuggestZones(suggest::SuggestArgs),
+    /// Says that the zones of a moved camera fit its picture as it is, to the gateway that runs with this configuration
+    ConfirmView {
+        /// The configuration of the gateway
+        #[arg(long)]
+        config: PathBuf,
+        /// Which camera
+        #[arg(long)]
+        camera: CameraId,
+    },
     /// Plays a recording of detections (`analyze --detections`) through the analytics
     Replay(replay::ReplayArgs),
     /// Prints a commented configuration to start from
@@ -169,6 +179,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Models(args) => models_command(&args),
         Command::Calibrate(args) => calibrate::calibrate(&args),
         Command::SuggestZones(args) => suggest::suggest(&args),
+        Command::ConfirmView { config, camera } => confirm_view(&config, &camera),
         Command::Replay(args) => replay::replay(&args),
         Command::PrintDefaultConfig => Ok(write!(std::io::stdout(), "{}", config::DEFAULT)?),
     }
@@ -196,6 +207,23 @@ fn check_config(path: &Path) -> Result<(), Failure> {
     let config = Config::load(path)?;
     let n = config.cameras.len();
     println!("{}: right; edge {}, {n} camera{}", path.display(), config.address, if n == 1 { "" } else { "s" });
+    Ok(())
+}
+
+fn confirm_view(path: &Path, camera: &CameraId) -> Result<(), Failure> {
+    let config = Config::load(path)?;
+    if !config.cameras.iter().any(|known| known.id == *camera) {
+        return Err(Failure::Usage(anyhow!("{} has no camera `{camera}`", path.display())));
+    }
+    match Confirmation::new(&config.state.folder, camera).give()? {
+        Outcome::Taken => println!("{camera}: the gateway takes the view as it is; its zones hold again"),
+        Outcome::Withdrawn => {
+            return Err(Failure::Work(anyhow!(
+                "no gateway took the confirmation from {}: is one running with this configuration, and may it write there?",
+                config.state.folder.display()
+            )));
+        }
+    }
     Ok(())
 }
 

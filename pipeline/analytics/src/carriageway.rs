@@ -23,7 +23,7 @@ const CUT_HEIGHTS: f32 = 0.03;
 const SLOW_KMH: f32 = 12.0;
 const SLOW_BOX_LENGTHS_PER_S: f32 = 0.6;
 const SLOW_STANDING: Duration = Duration::from_secs(2);
-const QUEUE_VEHICLES_MIN: u32 = 4;
+pub(crate) const QUEUE_VEHICLES_MIN: u32 = 4;
 /// Standing vehicles further apart than this are not one queue; length of the last one.
 const QUEUE_GAP_M: f64 = 15.0;
 const QUEUE_VEHICLE_M: f64 = 4.5;
@@ -126,10 +126,10 @@ impl Carriageway {
         mover.standing() >= SLOW_STANDING || self.crawls(mover, (SLOW_KMH, SLOW_BOX_LENGTHS_PER_S)).unwrap_or(false)
     }
 
-    /// Whether most of the zone's vehicles stand or go slowly, `without` one of them (by serial).
-    pub fn is_queue(&self, road: &Road, without: Option<u64>) -> bool {
-        let others = || road.vehicles().filter(|m| Some(m.serial) != without && self.holds(m, road));
-        let (n, slow) = others().fold((0u32, 0u32), |(n, slow), m| (n + 1, slow + u32::from(self.is_slow(m))));
+    /// Whether most of the zone's vehicles stand or go slowly.
+    pub fn is_queue(&self, road: &Road) -> bool {
+        let all = || road.vehicles().filter(|m| self.holds(m, road));
+        let (n, slow) = all().fold((0u32, 0u32), |(n, slow), m| (n + 1, slow + u32::from(self.is_slow(m))));
         n >= QUEUE_VEHICLES_MIN && slow * 2 >= n
     }
 

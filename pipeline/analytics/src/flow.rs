@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use matpho_scene::{NormPoint, TrackId};
 
-use crate::road::Step;
+use crate::{moment::Moment, road::Step};
 
 /// Cells across and down: at 16:9 they are square.
 const COLUMNS: usize = 32;
@@ -13,6 +13,10 @@ const ROWS: usize = 18;
 const WAIT_MIN: Duration = Duration::from_secs(5);
 /// The longest wait is forgotten by this part with every shorter one.
 const WAIT_FORGOTTEN: f32 = 0.1;
+/// Within so many box lengths of a breakdown, and for so long after it was last there, nobody learns where vehicles wait. The first time: where vehicles stand in the way of
+/// others again and again they wait as a rule, at a turning lane or a stop.
+const OBSTRUCTED_BOX_LENGTHS: f32 = 8.0;
+const OBSTRUCTED: Duration = Duration::from_secs(30);
 /// Counts are halved at this many, so that a road that was re-marked is learned anew.
 const TRACKS_MAX: u32 = 400;
 
@@ -28,6 +32,9 @@ struct Cell {
     /// Vehicles that waited here and drove on, and the longest of the recent waits.
     waits: u32,
     wait_s_max: f32,
+    /// When a breakdown was last there, and how many there were.
+    obstructed: Option<Moment>,
+    breakdowns: u32,
 }
 
 /// How vehicles wait at a place.
@@ -115,13 +122,28 @@ impl FlowField {
         Flow { tracks: cell.tracks, dx: cell.dx / n, dy: cell.dy / n }
     }
 
-    /// A vehicle that had stood at a point for so long drove on.
-    pub fn waited(&mut self, p: NormPoint, stood: Duration) {
-        if stood < WAIT_MIN {
-            return;
+    /// A breakdown stands at a place.
+    pub fn obstruct(&mut self, place: Step, now: Moment) {
+        let reach = OBSTRUCTED_BOX_LENGTHS * place.length * ROWS as f32;
+        let (x, y) = (place.foot.x * COLUMNS as f32 - 0.5, place.foot.y * ROWS as f32 - 0.5);
+        for (index, cell) in self.cells.iter_mut().enumerate() {
+            let (column, row) = (index % COLUMNS, index / COLUMNS);
+            if (column as f32 - x).hypot(row as f32 - y) <= reach {
+                let same = cell.obstructed.is_some_and(|last| now.since(last) <= OBSTRUCTED);
+                cell.breakdowns += u32::from(!same);
+                cell.obstructed = Some(now);
+            }
         }
+    }
+
+    /// A vehicle that had stood at a point for so long drove on.
+    pub fn waited(&mut self, p: NormPoint, stood: Duration, now: Moment) {
         let (column, row) = cell_of(p);
         let cell = &mut self.cells[row * COLUMNS + column];
+        let broken_down = cell.breakdowns == 1 && cell.obstructed.is_some_and(|last| now.since(last) <= OBSTRUCTED);
+        if stood < WAIT_MIN || broken_down {
+            return;
+        }
         cell.waits += 1;
         let stood_s = stood.as_secs_f32();
         cell.wait_s_max = stood_s.max(cell.wait_s_max + WAIT_FORGOTTEN * (stood_s - cell.wait_s_max));

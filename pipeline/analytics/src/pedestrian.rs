@@ -116,7 +116,7 @@ impl Lane {
         let after = if self.carriageway.is_drawn() { params.after_s } else { params.undrawn_after_s };
         let longest = self.walkers.iter().filter(|w| w.last_inside == now).min_by_key(|w| w.since.watched);
         // In a queue of motorbikes many a rider shows and the bike does not.
-        if self.carriageway.is_queue(road, None) {
+        if self.carriageway.is_queue(road) {
             self.queued_at = Some(now);
         }
         let queue = self.queued_at.is_some_and(|queued| now.since(queued) <= QUEUE_OVER);

@@ -43,6 +43,9 @@ const HEIR_BOX_LENGTHS_PER_S: f32 = 0.3;
 const PRESENT: Duration = Duration::from_millis(1200);
 /// What has not left its place for this long stands: less than walking pace.
 pub(crate) const STANDS: Duration = Duration::from_secs(2);
+/// Who stood has left its place once it is this far from it, or off it for this long.
+const LEFT_BOX_LENGTHS: f32 = 1.2;
+const LEFT: Duration = Duration::from_millis(900);
 /// It has driven by itself once it has come this far; a box that jumps does not come so far in two steps.
 const ARRIVED_BOX_LENGTHS: f32 = 0.9;
 /// A new track begins where a vanished one that drove would be by now: within so many box lengths, so soon.
@@ -110,6 +113,8 @@ pub(crate) struct Mover {
     path: VecDeque<Step>,
     /// Where and since when it stands.
     anchor: Step,
+    /// Since when it is seen off that place.
+    off_since: Option<Moment>,
     /// How long it had stood there when last seen.
     stood: Duration,
     /// When it last drove on after standing.
@@ -153,6 +158,7 @@ impl Mover {
             stand_hits: (0, 0),
             path: VecDeque::new(),
             anchor: step,
+            off_since: None,
             stood: Duration::ZERO,
             released: None,
             origin: step,
@@ -198,9 +204,15 @@ impl Mover {
         {
             self.path.pop_front();
         }
-        if distance(self.anchor, step) > stand_within * step.length.max(self.anchor.length) {
+        let off = distance(self.anchor, step) / step.length.max(self.anchor.length);
+        self.off_since = if off > stand_within { self.off_since.or(Some(step.when)) } else { None };
+        // Who stood is back at once where only its box had jumped, because somebody passed before it.
+        let left =
+            self.off_since.is_some_and(|since| self.stood < STANDS || off > LEFT_BOX_LENGTHS || step.when.since(since) >= LEFT);
+        if left {
+            self.off_since = None;
             if self.class.is_vehicle() && self.arrived && !self.parked {
-                flow.waited(self.anchor.foot, self.stood);
+                flow.waited(self.anchor.foot, self.stood, step.when);
                 self.released = (self.stood >= RELEASED_AFTER).then_some(step.when);
             }
             self.stood = Duration::ZERO;
@@ -241,6 +253,11 @@ impl Mover {
     /// How long it has stood.
     pub fn standing(&self) -> Duration {
         self.seen.since(self.anchor.when)
+    }
+
+    /// Whether it is seen where it stands; who has just set off is not any more.
+    pub fn is_at_rest(&self) -> bool {
+        self.off_since.is_none()
     }
 
     /// Since when it stands.
@@ -319,8 +336,10 @@ pub(crate) fn thinned(points: impl ExactSizeIterator<Item = NormPoint>) -> Vec<N
 
 /// Whether the picture's edge cuts a box.
 fn is_cut(b: NormBox) -> bool {
-    const EDGE: f32 = 0.005;
-    b.x1() <= EDGE || b.y1() <= EDGE || b.x2() >= 1.0 - EDGE || b.y2() >= 1.0 - EDGE
+    /// Edges of boxes tremble by some per cent of its sides.
+    const EDGE: f32 = 0.04;
+    let (across, down) = (EDGE * b.width(), EDGE * b.height());
+    b.x1() <= across || b.y1() <= down || b.x2() >= 1.0 - across || b.y2() >= 1.0 - down
 }
 
 /// Distance of two points of paths, in picture heights.
@@ -486,6 +505,11 @@ impl Road {
     /// ([`Mover::uncounted`]), or never: nobody knows whether he is still there.
     pub fn counts(&self, mover: &Mover) -> bool {
         mover.seen == self.now || mover.standing() >= STANDS
+    }
+
+    /// A breakdown stands here, and who waits around it says nothing of the place.
+    pub fn obstruct(&mut self, place: Step) {
+        self.flow.obstruct(place, self.now);
     }
 
     /// All that is kept, to be changed.

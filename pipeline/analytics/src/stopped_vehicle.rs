@@ -13,7 +13,7 @@ use matpho_scene::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    carriageway::Carriageway,
+    carriageway::{Carriageway, QUEUE_VEHICLES_MIN},
     desk::{Desk, Open, Statement, proof, stop_all},
     flow::Waits,
     moment::Moment,
@@ -93,6 +93,8 @@ const ITSELF_OVERLAP: f32 = 0.7;
 /// Whoever was this far behind and gets this far ahead has passed it.
 const BEHIND_BOX_LENGTHS: f32 = 0.3;
 const PAST_BOX_LENGTHS: f32 = 0.5;
+/// Others must have passed it for this long.
+const PASSING_FOR: Duration = Duration::from_secs(5);
 /// An announced vehicle drove on when it is this far from where it stood.
 const DROVE_ON_BOX_LENGTHS: f32 = 1.0;
 /// Where no zone is drawn, it must stand where so many others have driven: a kerb is no carriageway.
@@ -113,7 +115,13 @@ struct Case {
     queued_at: Option<Moment>,
     behind: BTreeSet<u64>,
     passed: BTreeSet<u64>,
+    /// Since when there are any who passed it.
+    passing_since: Option<Moment>,
+    /// When those behind it last made a queue with it.
+    queued_behind_at: Option<Moment>,
     trace: Trace,
+    /// Others passed it while it was announced: no signal holds it.
+    was_passed: bool,
     /// How it came.
     way: Vec<NormPoint>,
     open: Option<Open>,
@@ -121,7 +129,10 @@ struct Case {
 
 /// What is around a standing vehicle.
 struct Around {
+    /// A queue ahead of it or beside it, or anywhere but behind it.
     queue: bool,
+    /// A queue if those behind it are of it too: at a red light they are, behind a breakdown they are stuck.
+    queue_behind: bool,
     /// Someone else stands near, ahead of it or beside it.
     company: bool,
     /// One near it, or it itself, is announced already.
@@ -139,41 +150,52 @@ impl Case {
             queued_at: None,
             behind: BTreeSet::new(),
             passed: BTreeSet::new(),
+            passing_since: None,
+            queued_behind_at: None,
             trace: Trace::new("stands_s", Duration::from_secs(300)),
+            was_passed: false,
             way: mover.way(),
             open: None,
         }
     }
 
-    /// Looks at the others: who stands, who passes.
+    /// Looks at the others: who stands, who passes. Who is slow behind it may be stuck behind it, and says nothing.
     fn look_around<'a>(
         &mut self,
         others: impl Iterator<Item = &'a Mover>,
         is_slow: impl Fn(&Mover) -> bool,
         queue_share: f32,
     ) -> Around {
-        let (mut near, mut standing, mut ahead) = (0u32, 0u32, false);
+        let (mut near, mut all, mut behind_too, mut ahead) = (Crowd::default(), Crowd::default(), [Crowd::default(); 2], false);
         for other in others.filter(|m| m.serial != self.serial) {
             let there = other.here();
-            if distance(self.place, there) > NEAR_BOX_LENGTHS * self.place.length {
-                continue;
-            }
             let stands = is_slow(other);
             let (dx, dy) = ((there.x - self.place.x) / self.place.length, (there.y - self.place.y) / self.place.length);
+            let is_near = dx.hypot(dy) <= NEAR_BOX_LENGTHS;
             let Some((hx, hy)) = self.heading else {
-                near += 1;
-                standing += u32::from(stands);
+                all.add(stands);
+                behind_too[0].add(stands);
+                if is_near {
+                    near.add(stands);
+                }
                 continue;
             };
             let (along, aside) = (dx * hx + dy * hy, (dx * hy - dy * hx).abs());
-            let in_lane = aside < LANE_BOX_LENGTHS;
-            if stands && in_lane && along < 0.0 {
+            let (behind, in_lane) = (along < -BEHIND_BOX_LENGTHS, aside < LANE_BOX_LENGTHS);
+            behind_too[0].add(stands);
+            if !(stands && behind) {
+                all.add(stands);
+            }
+            if !is_near || (stands && in_lane && along < 0.0) {
                 continue;
             }
-            near += 1;
-            standing += u32::from(stands);
+            behind_too[1].add(stands);
+            if stands && behind {
+                continue;
+            }
+            near.add(stands);
             ahead |= other.standing() >= CASE_AFTER && in_lane && (0.0..AHEAD_BOX_LENGTHS).contains(&along);
-            if along < -BEHIND_BOX_LENGTHS && self.behind.len() < NEIGHBOURS_MAX {
+            if behind && self.behind.len() < NEIGHBOURS_MAX {
                 self.behind.insert(other.serial);
             }
             if along > PAST_BOX_LENGTHS && self.behind.remove(&other.serial) {
@@ -184,8 +206,28 @@ impl Case {
                 self.passed.remove(&other.serial);
             }
         }
-        let most = near >= 2 && standing as f32 >= queue_share * near as f32 && standing >= 2;
-        Around { queue: ahead || most, company: standing > 0, announced: false }
+        let is_queue = |near: Crowd, all: Crowd| near.stands(2, 2, queue_share) || all.stands(QUEUE_VEHICLES_MIN, 1, queue_share);
+        let queue = ahead || is_queue(near, all);
+        let queue_behind = queue || is_queue(behind_too[1], behind_too[0]);
+        Around { queue, queue_behind, company: behind_too[1].standing > 0, announced: false }
+    }
+}
+
+/// How many there are, and how many of them stand or crawl.
+#[derive(Debug, Clone, Copy, Default)]
+struct Crowd {
+    all: u32,
+    standing: u32,
+}
+
+impl Crowd {
+    fn add(&mut self, stands: bool) {
+        self.all += 1;
+        self.standing += u32::from(stands);
+    }
+
+    fn stands(self, all_min: u32, standing_min: u32, share: f32) -> bool {
+        self.all >= all_min && self.standing >= standing_min && self.standing as f32 >= share * self.all as f32
     }
 }
 
@@ -198,7 +240,7 @@ struct Lane {
 }
 
 impl Lane {
-    fn look(&mut self, road: &Road, aspect: f32, params: &StoppedVehicleParams, desk: &mut Desk) {
+    fn look(&mut self, road: &mut Road, aspect: f32, params: &StoppedVehicleParams, desk: &mut Desk) {
         let now = road.now();
         self.looked = true;
         let zone_heading = self.carriageway.zone().direction.map(|d| {
@@ -233,7 +275,6 @@ impl Lane {
                 let itself = |m: &Mover| overlap_of(m.bbox, mover.bbox).max(overlap_of(mover.bbox, m.bbox)) >= ITSELF_OVERLAP;
                 let near = road.vehicles().filter(|m| carriageway.zone().polygon.contains(m.here().foot) && !itself(m));
                 let mut around = case.look_around(near, |m| carriageway.is_slow(m), params.queue_share.get());
-                around.queue |= carriageway.is_queue(road, Some(case.serial));
                 // Who is stuck near an announced one is of the same incident.
                 around.announced =
                     announced.iter().any(|place| distance(case.place, *place) <= INCIDENT_BOX_LENGTHS * place.length);
@@ -245,6 +286,9 @@ impl Lane {
                 false
             }
         });
+        for case in self.cases.iter().filter(|case| case.was_passed) {
+            road.obstruct(case.place);
+        }
     }
 }
 
@@ -272,12 +316,20 @@ fn step(
         case.queued_at = Some(now);
         case.passed.clear();
     }
+    if around.queue_behind {
+        case.queued_behind_at = Some(now);
+    }
+    case.passing_since = if case.passed.is_empty() { None } else { case.passing_since.or(Some(now)) };
     let stood = mover.seen.since(case.since);
-    let free = case.queued_at.map_or(stood, |queued| mover.seen.since(queued).saturating_sub(params.queue_over_s.span()));
-    let unqueued = stood.min(free);
+    let free_of = |queued: Option<Moment>| {
+        queued.map_or(stood, |queued| mover.seen.since(queued).saturating_sub(params.queue_over_s.span())).min(stood)
+    };
+    let (unqueued, unqueued_behind) = (free_of(case.queued_at), free_of(case.queued_behind_at));
     let cycle = carriageway.zone().signal_cycle_s.map_or(Duration::ZERO, Seconds::span);
-    let passed = case.passed.len() >= params.passed_by_min as usize;
-    let waits = road.flow.waits_near(case.place.foot);
+    // Who starts late at a green light is passed too, for a moment.
+    let passed = case.passed.len() >= params.passed_by_min as usize
+        && (params.passed_by_min == 0 || case.passing_since.is_some_and(|since| now.since(since) >= PASSING_FOR));
+    let waits = waits_under(mover, road);
     let wait = usual_wait(waits, params);
     let (quick, slow) = (params.after_s.span() + cycle.max(wait), params.alone_after_s.span() + cycle.max(wait));
     // Nobody has shown yet whether vehicles wait here as a rule.
@@ -285,7 +337,7 @@ fn step(
     // Whoever was never seen to drive may have stood there before anybody watched: parked, unless it lies on a drawn carriageway.
     let due = match (carriageway.is_drawn(), mover.arrived, passed) {
         (true | false, true, true) => unqueued >= quick,
-        (true, true, false) => unqueued >= alone && !around.company,
+        (true, true, false) => unqueued_behind >= alone && !around.company,
         (true, false, true) => unqueued >= slow * 2,
         (true, false, false) | (false, true, false) | (false, false, true | false) => false,
     };
@@ -299,20 +351,22 @@ fn step(
         region: Some(mover.bbox),
         detail: Detail::Vehicle { track: mover.id, class: mover.class, duration_s: stood.as_secs_f32(), path: case.way.clone() },
         proof: proof(
-            "a vehicle stands within half its box's length while others pass it, and no queue stands ahead of or beside it",
+            "a vehicle stands within half its box's length while others pass it for a while, and no queue stands ahead of or beside it",
             &[
                 ("after_s", quick.as_secs_f64()),
                 ("alone_after_s", slow.as_secs_f64()),
                 ("passed_by_min", f64::from(params.passed_by_min)),
+                ("passed_for_s", PASSING_FOR.as_secs_f64()),
                 ("queue_share_max", f64::from(params.queue_share)),
             ],
             &[&case.trace],
             carriageway.ground(),
         ),
     };
+    case.was_passed |= passed && case.open.is_some();
     case.open = match (
         case.open.take(),
-        due && on_road && fresh && !around.announced && case.queue_since.is_none() && mover.stands_surely(),
+        due && on_road && fresh && !around.announced && case.queue_since.is_none() && mover.is_at_rest() && mover.stands_surely(),
     ) {
         (None, false) => None,
         (None, true) => {
@@ -324,6 +378,15 @@ fn step(
             Some(open)
         }
     };
+}
+
+/// How vehicles wait where this one is: under its whole box, since a lorry at a stop line has its rear where no car stops.
+fn waits_under(mover: &Mover, road: &Road) -> Waits {
+    let (foot, height) = (mover.here().foot, mover.bbox.height());
+    let places = [0.0, 0.3, 0.6].map(|part| road.flow.waits_near(NormPoint::clamped(foot.x, foot.y - part * height)));
+    let share = |w: &Waits| w.waits as f32 / w.tracks.max(1) as f32;
+    let here = places[0];
+    places.into_iter().filter(|w| w.waits >= WAITS_MIN).max_by(|a, b| share(a).total_cmp(&share(b))).unwrap_or(here)
 }
 
 /// How long vehicles stand at a place as a rule before they drive on: at a signal, at a stop. Zero where they do not.
@@ -346,7 +409,7 @@ impl StoppedVehicles {
     }
 
     /// The tracks of a picture are in `road`.
-    pub fn look(&mut self, road: &Road, aspect: f32, desk: &mut Desk) {
+    pub fn look(&mut self, road: &mut Road, aspect: f32, desk: &mut Desk) {
         for lane in &mut self.lanes {
             lane.look(road, aspect, &self.params, desk);
         }

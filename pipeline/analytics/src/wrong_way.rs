@@ -161,7 +161,7 @@ impl Lane {
 
     fn look(&mut self, road: &Road, aspect: f32, params: &WrongWayParams, desk: &mut Desk) {
         let now = road.now();
-        let queue = self.carriageway.is_queue(road, None);
+        let queue = self.carriageway.is_queue(road);
         for mover in road.vehicles().filter(|m| m.seen == now && m.hits >= params.frames_min) {
             let sum = self.against(mover, road, aspect, params);
             self.knows |= sum.steps > 0;

@@ -149,7 +149,7 @@ fn a_stalled_car_in_a_queue_is_quiet_and_found_when_the_queue_has_gone() {
     queue[4].legs = vec![queue[4].legs[0], stays, (200.0, stays.1, stays.2)];
     Story::new(plan_of(&[StoppedVehicle], road()), 5.0, 130.0).with(queue).with(flow(84.0, 130.0, 2.5, 0.84)).expect(
         "
-            95.6 #1 began traffic.stopped_vehicle moderate car since 18.8
+            96.4 #1 began traffic.stopped_vehicle moderate car since 18.8
             ",
     );
 }
@@ -184,7 +184,9 @@ fn where_vehicles_wait_as_a_rule_a_lone_one_waits_too() {
             36.8 #1 ended traffic.stopped_vehicle moderate car since 6.0 Cleared
             88.6 #2 began traffic.stopped_vehicle moderate car since 66.0
             96.8 #2 ended traffic.stopped_vehicle moderate car since 66.0 Cleared
-            596.0 #3 began traffic.stopped_vehicle moderate car since 506.0
+            148.6 #3 began traffic.stopped_vehicle moderate car since 126.0
+            156.8 #3 ended traffic.stopped_vehicle moderate car since 126.0 Cleared
+            596.0 #4 began traffic.stopped_vehicle moderate car since 506.0
             ",
     );
 }
