@@ -1,7 +1,8 @@
 //! How well traffic is judged on the simulated city's truth, seen through a detector that errs: tables by weather and by what happens.
 //!
-//! `cargo bench -p matpho-benches --bench judgement_traffic`; `-- --test` one short street. `MATPHO_BENCH_SEEDS` sets how many streets of each kind (default 3),
-//! `MATPHO_BENCH_TELL=1` lists every false alarm with its street and second.
+//! `cargo bench -p matpho-benches --bench judgement_traffic`; `-- --test` one short street. `MATPHO_BENCH_SEEDS` sets how many streets of each kind (default 3)
+//! and `MATPHO_BENCH_FIRST_SEED` which is the first (rules are tuned on 0 to 5, tables are of 20 and on); `MATPHO_BENCH_ONLY=streets,ablations,clips` runs some parts alone,
+//! `MATPHO_BENCH_TELL=1` lists every false alarm and every wrong level with its street and second. Clips: `MATPHO_DATA`.
 
 use std::collections::BTreeMap;
 
@@ -16,13 +17,29 @@ use matpho_benches::{
 use matpho_scene::event::{EventKind, LevelOfService};
 use matpho_sim::Bodies;
 
+#[path = "judgement_traffic/clips.rs"]
+mod clips;
+
 fn main() -> Result<()> {
     let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let first = number("MATPHO_BENCH_FIRST_SEED", 0);
     let seeds = if is_smoke() { 1 } else { number("MATPHO_BENCH_SEEDS", 3) };
     let tell = number("MATPHO_BENCH_TELL", 0) > 0;
     let bodies = Bodies::build();
-    println!("Command: `cargo bench -p matpho-benches --bench judgement_traffic`; {seeds} streets of each kind.");
+    println!(
+        "Command: `cargo bench -p matpho-benches --bench judgement_traffic`; {seeds} streets of each kind, from seed {first} on."
+    );
+    let wanted =
+        |section: &str| std::env::var("MATPHO_BENCH_ONLY").map_or(true, |only| only.split(',').any(|word| word == section));
+    if wanted("clips") && !is_smoke() {
+        clips::judge();
+    }
+    if wanted("ablations") && !is_smoke() {
+        ablations(&bodies, first)?;
+    }
+    if !wanted("streets") {
+        return Ok(());
+    }
     let ask = ask(Params::default());
     let mut runs = Vec::new();
     for weather in if is_smoke() { &Weather::ALL[..1] } else { &Weather::ALL[..] } {
@@ -71,9 +88,6 @@ fn main() -> Result<()> {
     levels(&runs);
     incidents(&runs);
     congestion(&runs);
-    if number("MATPHO_BENCH_ABLATIONS", 1) > 0 && !is_smoke() {
-        ablations(&bodies)?;
-    }
     Ok(())
 }
 
@@ -108,7 +122,7 @@ fn positive(value: f64) -> matpho_analytics::units::Positive {
     value.try_into().unwrap_or_else(|_| unreachable!("a positive number"))
 }
 
-fn ablations(bodies: &Bodies) -> Result<()> {
+fn ablations(bodies: &Bodies, first: u64) -> Result<()> {
     let table = Table::begin(
         "Ablations, day: found within 20 s of those there / false alarms",
         &["rule that is off", "stopped vehicle", "wrong way", "on foot"],
@@ -120,7 +134,7 @@ fn ablations(bodies: &Bodies) -> Result<()> {
         let (mut found, mut wrong) = ([(0, 0); 3], [0; 3]);
         let kinds =
             [Kind::Jam, Kind::Signal, Kind::LonelySignal, Kind::Stopped, Kind::StoppedInDense, Kind::WrongWay, Kind::OnFoot];
-        for (kind, seed) in kinds.into_iter().flat_map(|kind| [(kind, 0), (kind, 1)]) {
+        for (kind, seed) in kinds.into_iter().flat_map(|kind| [(kind, first), (kind, first + 1)]) {
             let mut marks = Marks::default();
             play(&kind.street(Weather::Day, seed)?, &ask, bodies, |moment| marks.look(moment))?;
             let recalls = [marks.stopped_recall(), marks.wrong_way_recall(), marks.on_foot_recall()];

@@ -2,13 +2,9 @@
 //!
 //! What a person would say was taken down by eye, from a picture a second.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::path::Path;
 
-use matpho_benches::Table;
-use serde_json::Value;
+use matpho_benches::{Table, clips};
 
 /// Clips in which something burns or smokes, and from which second on a person would say so. Those with a clean before are marked.
 const BURNS: [(&str, f64, bool); 8] = [
@@ -25,20 +21,12 @@ const BURNS: [(&str, f64, bool); 8] = [
 const LIMIT_S: f64 = 5.0;
 
 pub fn judge() {
-    let Some(data) = std::env::var_os("MATPHO_DATA").map(PathBuf::from) else {
-        println!("\nReal clips: MATPHO_DATA is not set, none were judged.");
-        return;
-    };
-    let edge = program();
-    if !edge.is_file() {
-        println!("\nReal clips: {} is not built (`cargo build -p matpho-edge`), none were judged.", edge.display());
-        return;
-    }
+    let Some((folders, edge)) = clips::ready() else { return };
     let table = Table::begin("Real clips", &["clip", "a person says", "said: fire, smoke, flood", "of the camera", "verdict"]);
     for folder in ["traffic", "fire", "flood"] {
-        for clip in listed(&data.join("clips").join(folder)) {
-            let name = clip.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            let began = analyze(&edge, &clip);
+        for clip in clips::listed(&folders.join(folder)) {
+            let name = clips::name(&clip);
+            let began = began(&edge, &clip);
             let (camera, said): (Vec<_>, Vec<_>) = began.into_iter().partition(|(kind, _)| kind.starts_with("camera."));
             let burns = BURNS.iter().find(|(clip, ..)| *clip == name);
             let fire = said.iter().filter(|(kind, _)| kind.starts_with("fire.")).map(|(_, t)| *t).reduce(f64::min);
@@ -74,32 +62,12 @@ fn list(began: &[(String, f64)]) -> String {
     }
 }
 
-/// The gateway's program, beside this one.
-fn program() -> PathBuf {
-    let here = std::env::current_exe().unwrap_or_default();
-    here.parent().and_then(Path::parent).map(|folder| folder.join("matpho-edge")).unwrap_or_default()
-}
-
-fn listed(folder: &Path) -> Vec<PathBuf> {
-    let mut clips: Vec<PathBuf> = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-    clips.retain(|clip| clip.extension().is_some_and(|e| e == "mp4" || e == "avi"));
-    clips.sort();
-    clips
-}
-
 /// What began in a clip: kind, and when it was said.
-fn analyze(edge: &Path, clip: &Path) -> Vec<(String, f64)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let output = Command::new(edge).arg("analyze").arg(clip).arg("--models").arg(root.join("models")).current_dir(&root).output();
-    let Ok(output) = output else { return vec![("(the gateway did not start)".into(), 0.0)] };
-    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
-    let messages = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    messages
-        .filter(|message| message["data"]["phase"] == "began")
-        .map(|message| {
-            let kind = message["data"]["kind"].as_str().unwrap_or_default().to_owned();
-            (kind, message["data"]["media_time_s"].as_f64().unwrap_or(0.0))
-        })
+fn began(edge: &Path, clip: &Path) -> Vec<(String, f64)> {
+    let Some(said) = clips::analyze(edge, clip, &[]) else { return vec![("(the gateway did not start)".into(), 0.0)] };
+    said.iter()
+        .filter(|data| data["phase"] == "began")
+        .map(|data| (data["kind"].as_str().unwrap_or_default().to_owned(), data["media_time_s"].as_f64().unwrap_or(0.0)))
         .filter(|(kind, _)| !kind.starts_with("traffic."))
         .collect()
 }

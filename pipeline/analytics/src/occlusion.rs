@@ -46,3 +46,32 @@ impl FreeShape {
         NormBox::clipped(bbox.x1(), bbox.y1(), bbox.x2(), y2).unwrap_or(bbox)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bbox(x1: f32, y1: f32, x2: f32, y2: f32) -> NormBox {
+        NormBox::clipped(x1, y1, x2, y2).unwrap()
+    }
+
+    #[test]
+    fn who_is_nearer_and_before_it_hides() {
+        let car = bbox(0.4, 0.3, 0.5, 0.38);
+        let (before, beside, farther) = (bbox(0.42, 0.37, 0.5, 0.6), bbox(0.52, 0.35, 0.6, 0.6), bbox(0.4, 0.2, 0.5, 0.35));
+        assert_eq!(hidden_to(car, &[car, beside, farther]), None);
+        assert_eq!(hidden_to(car, &[car, beside, before]), Some(0.6));
+        assert_eq!(hidden_to(car, &[bbox(0.4, 0.45, 0.5, 0.6)]), None, "there is road between them");
+    }
+
+    #[test]
+    fn a_half_hidden_thing_is_as_high_as_it_was_when_free() {
+        let mut shape = FreeShape::default();
+        let half = bbox(0.4, 0.3, 0.5, 0.36);
+        assert_eq!(shape.whole(half, 0.6), half, "nobody knows how high it is");
+        shape.learn(bbox(0.2, 0.2, 0.3, 0.32));
+        assert!((shape.whole(half, 0.6).y2() - 0.42).abs() < 1e-3);
+        assert!((shape.whole(half, 0.4).y2() - 0.4).abs() < 1e-3, "it stands behind whoever hides it");
+        assert_eq!(shape.whole(bbox(0.4, 0.3, 0.5, 0.5), 0.6).y2(), 0.5, "no box is made smaller");
+    }
+}
