@@ -27,7 +27,7 @@ const OPEN: u32 = 2_000;
 fn main() {
     let smoke = std::env::args().any(|argument| argument == "--test");
     let wanted = std::env::var("MATPHO_BENCH_EVENTS").ok().and_then(|text| text.parse().ok());
-    let events: u32 = wanted.unwrap_or(if smoke { 20_000 } else { 1_000_000 });
+    let events: u32 = wanted.unwrap_or(if smoke { 100_000 } else { 1_000_000 });
     let rounds = if smoke { 2 } else { 50 };
     println!("\n### Lists and map with {events} events: milliseconds a request\n");
     println!("| store | request | of a commune: half within | 99 in 100 within | of the province: half | 99 in 100 |");

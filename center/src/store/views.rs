@@ -174,6 +174,7 @@ macro_rules! select_events {
     };
 }
 
+// The cross join tells SQLite to begin with the few incidents that are open.
 macro_rules! select_cameras {
     ($where:literal) => {
         concat!(
@@ -181,8 +182,8 @@ macro_rules! select_cameras {
                     COALESCE(o.incidents, 0) AS open_incidents
              FROM cameras c LEFT JOIN edges g ON g.edge = c.edge
              LEFT JOIN (SELECT ic.edge, ic.camera, COUNT(*) AS incidents
-                        FROM incidents i JOIN incident_cameras ic ON ic.incident = i.id
-                        WHERE i.state IN ('new', 'acknowledged', 'dispatched') GROUP BY ic.edge, ic.camera) o
+                        FROM incidents i CROSS JOIN incident_cameras ic
+                        WHERE ic.incident = i.id AND i.state IN ('new', 'acknowledged', 'dispatched') GROUP BY ic.edge, ic.camera) o
                     ON o.edge = c.edge AND o.camera = c.camera ",
             $where
         )
