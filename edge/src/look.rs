@@ -272,7 +272,8 @@ mod tests {
     fn water_is_shared_out_by_zone() {
         let mask = Mask::new(2, 2, vec![255, 0, 255, 0]).unwrap();
         let (by_zone, all) = shares(&mask, &CameraPlan::whole_picture(), 0.5);
-        assert_eq!(by_zone.unwrap()[0].1, WaterReading::share(0.5));
+        let water = &by_zone.unwrap()[0].1;
+        assert_eq!((water.share, water.grid), (0.5, [2, 2]));
         assert_eq!(all, Some(0.5));
     }
 }

@@ -389,10 +389,8 @@ impl Course<'_> {
         let mut analysed = 0;
         if let Some(Said::Summary(summary)) = said.last_mut() {
             analysed = summary.data.frames_analysed;
-            // A stream's skipped pictures are those that nobody looked at.
-            if counts.skipped == 0 {
-                summary.data.frames_skipped = counts.seen.saturating_sub(analysed);
-            }
+            // Those that were not decoded, and those in which nothing was due.
+            summary.data.frames_skipped = counts.seen.saturating_sub(analysed);
         }
         print(&said)?;
         Ok(analysed)
