@@ -13,6 +13,7 @@ pub mod events;
 pub mod feeds;
 pub mod figures;
 pub mod file;
+pub mod grants;
 pub mod incidents;
 pub mod kept;
 pub mod load;
@@ -122,6 +123,9 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/api/v1/session", delete(session::end))
         .route("/api/v1/me", get(session::me))
         .route("/api/v1/audit", get(audit::list))
+        .route("/api/v1/grants", get(grants::list).post(grants::pass_on))
+        .route("/api/v1/grants/{id}", delete(grants::revoke))
+        .route("/api/v1/agencies", get(grants::agencies))
         .route("/api/v1/settings", get(system::settings))
         .route("/api/v1/map/basemap.pmtiles", get(system::basemap))
         .route("/api/v1/openapi.json", get(system::openapi))

@@ -1,6 +1,7 @@
 //! The command line. Exit codes: 0 fine, 1 failed at work, 2 wrong use or configuration.
 
 pub mod accounts;
+mod agency;
 mod area;
 mod audit;
 pub mod backup;
@@ -59,6 +60,9 @@ enum Command {
     /// Provinces, communes, wards and other areas.
     #[command(subcommand)]
     Area(AreaCommand),
+    /// Who answers for what, and who belongs to it.
+    #[command(subcommand)]
+    Agency(agency::Command),
     /// Who may do what, where, until when.
     #[command(subcommand)]
     Grant(grant::Command),
@@ -257,6 +261,7 @@ fn dispatch(command: Command) -> Result<(), Trouble> {
         Command::Area(AreaCommand::At { longitude, latitude, config, on }) => {
             area::at(&load(&config.config)?, longitude, latitude, on)
         }
+        Command::Agency(command) => agency::run(command),
         Command::Grant(command) => grant::run(command),
         Command::Audit(command) => audit::run(command),
         Command::Retain { config, dry_run } => retain::retain(&load(&config.config)?, dry_run),

@@ -13,6 +13,7 @@ on_both_stores!(
     a_listener_hears_of_their_own,
     places_follow_the_areas,
     the_trail_holds_what_people_did,
+    somebody_stands_in_for_somebody,
 );
 
 const WARD: &str = "MP-XA:10001";
@@ -295,4 +296,55 @@ fn the_trail_holds_what_people_did() {
     assert_eq!(page["items"].as_array().unwrap().len(), 2, "{page}");
     assert!(page["items"][0]["line"].as_i64() > page["items"][1]["line"].as_i64());
     assert!(page["items"][0]["address"].as_str().unwrap().starts_with("127."), "{page}");
+}
+
+fn somebody_stands_in_for_somebody() {
+    let (center, _gateway) = city();
+    let (chief, lan, minh) =
+        (user(&center, "chief", "operator"), user(&center, "lan", "operator"), user(&center, "minh", "operator"));
+    let list = center.path().join("agencies.csv");
+    let row = |area: &str, kinds: &str| format!("id,name,kinds,areas,telephone\nward,Phường,{kinds},{area},1022\n");
+    std::fs::write(&list, row("MP-XA:99999", "fire volcano")).unwrap();
+    let list = list.display().to_string();
+    let wrong = common::center(&["agency", "import", &list, "--config", &center.config()], "");
+    let said = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert_eq!(wrong.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("agencies.csv:2: kinds: `volcano` is no kind") && said.contains(":2: areas: MP-XA:99999 is not known"),
+        "{said}"
+    );
+    std::fs::write(&list, row(WARD, "fire flood")).unwrap();
+    assert_eq!(center.command(&["agency", "import", &list], ""), "1 agencies are kept\n");
+    // What is granted to an agency is its members'.
+    let purpose = ["--purpose", "test"];
+    let held = center
+        .command(&[&["grant", "add", "--agency", "ward", "--role", "area-admin", "--area", WARD], &purpose[..]].concat(), "");
+    assert_eq!(fires(&center, &chief, ""), [""; 0]);
+    center.command(&["agency", "join", "ward", "chief"], "");
+    assert_eq!(fires(&center, &chief, ""), ["here"]);
+    let (_, agencies) = get(&center, &chief, "/api/v1/agencies");
+    assert_eq!((&agencies[0]["id"], &agencies[0]["areas"]), (&json!("ward"), &json!([WARD])), "{agencies}");
+    // The chief goes on leave; Lan stands in, until a day.
+    let pass_on = |token: &str, from: &str, area: &str, capabilities: &[&str]| {
+        let body = json!({"passed_on_from": from, "user": "lan", "capabilities": capabilities, "area": area,
+            "until": common::time(3_600), "purpose": "leave"});
+        ask(&center, token, "POST", "/api/v1/grants", Some(&body.to_string()))
+    };
+    let held = held.trim();
+    let (status, problem) = pass_on(&chief, held, NEIGHBOUR, &["view.map"]);
+    assert_eq!(status, 403, "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("MP-XA:10002 is not below MP-XA:10001"), "{problem}");
+    assert_eq!(pass_on(&minh, held, WARD, &["view.map"]).0, 404, "not his to pass on, and none of his business");
+    let (status, passed) = pass_on(&chief, held, WARD, &["view.map", "event.ack"]);
+    assert_eq!(status, 201, "{passed}");
+    assert_eq!(fires(&center, &lan, ""), ["here"]);
+    let id = passed["id"].as_str().unwrap();
+    assert_eq!(pass_on(&lan, id, WARD, &["view.map"]).0, 403, "who stands in passes nothing on");
+    let (_, grants) = get(&center, &lan, "/api/v1/grants");
+    assert_eq!(grants.as_array().unwrap().len(), 1, "{grants}");
+    assert_eq!(ask(&center, &lan, "DELETE", &format!("/api/v1/grants/{id}"), None).0, 403);
+    assert_eq!(ask(&center, &chief, "DELETE", &format!("/api/v1/grants/{id}"), None).0, 204);
+    assert_eq!(fires(&center, &lan, ""), [""; 0]);
+    center.command(&["agency", "leave", "ward", "chief"], "");
+    assert_eq!(fires(&center, &chief, ""), [""; 0]);
 }

@@ -66,8 +66,11 @@ pub(super) enum Command {
 #[derive(Debug, clap::Args)]
 pub(super) struct Add {
     /// To which user.
+    #[arg(long, required_unless_present = "agency", conflicts_with = "agency")]
+    user: Option<String>,
+    /// To the members of which agency.
     #[arg(long)]
-    user: String,
+    agency: Option<String>,
     /// As what: viewer, operator, dispatcher, publisher, installer or area-admin.
     #[arg(long, required_unless_present = "capabilities")]
     role: Option<String>,
@@ -109,7 +112,8 @@ pub(super) fn run(command: Command) -> Result<(), Trouble> {
 }
 
 fn add(arguments: Add) -> Result<(), Trouble> {
-    let Add { user, role: role_name, capabilities, area, kinds, deny, from, until, purpose, config, everywhere: _ } = arguments;
+    let Add { user, agency, role: role_name, capabilities, area, kinds, deny, from, until, purpose, config, everywhere: _ } =
+        arguments;
     let config = load(&config.config)?;
     let of_role = match &role_name {
         None => Capabilities::default(),
@@ -132,7 +136,10 @@ fn add(arguments: Add) -> Result<(), Trouble> {
     }
     let grant = Grant {
         id: GrantId(Uuid::now_v7().to_string()),
-        principal: Principal::User(user.clone()),
+        principal: match (user, agency) {
+            (Some(user), _) => Principal::User(user),
+            (None, agency) => Principal::Agency(agency.unwrap_or_default()),
+        },
         effect: if deny { Effect::Deny } else { Effect::Allow },
         role: role_name.unwrap_or_default(),
         capabilities,
@@ -147,10 +154,17 @@ fn add(arguments: Add) -> Result<(), Trouble> {
     let (complaint, first) = block_on(async {
         let store = Store::open(&config.state, &config.store).await?;
         let first = store.ledger().await?.iter().next().is_none();
-        let complaint = match &grant.scope {
-            _ if user != SCRIPT && store.user(&user).await?.is_none() => {
+        let unknown = match &grant.principal {
+            Principal::User(user) if user != SCRIPT && store.user(user).await?.is_none() => {
                 Some(format!("there is no user {user}; `matpho-center user add {user}` makes one"))
             }
+            Principal::Agency(id) if store.agencies().await?.iter().all(|known| known.id != *id) => {
+                Some(format!("there is no agency {id}; `matpho-center agency import` makes some"))
+            }
+            _ => None,
+        };
+        let complaint = match &grant.scope {
+            _ if unknown.is_some() => unknown,
             Scope::Area(area) if store.areas().await?.at(area, clock::today()).is_none() => {
                 Some(format!("{area} is not known or not valid today; `matpho-center area list` lists the areas"))
             }

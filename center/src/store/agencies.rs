@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Store, StoreError, fetch_all, to};
+use super::{Store, StoreError, Tx, execute, fetch_all, places::Edition, to};
+use crate::{area::AreaId, rights::agency::Agency};
 
 impl Store {
     /// The agencies of each user who belongs to one.
@@ -15,5 +16,62 @@ impl Store {
             members.entry(user).or_default().push(agency);
         }
         Ok(members)
+    }
+}
+
+impl Store {
+    /// All agencies, by id.
+    pub async fn agencies(&self) -> Result<Vec<Agency>, StoreError> {
+        type Row = (String, String, String, String, Option<String>);
+        let rows: Vec<Row> =
+            fetch_all!(self.db(), sqlx::query_as("SELECT id, name, kinds, areas, telephone FROM agencies ORDER BY id"))
+                .map_err(to("list agencies"))?;
+        let agency = |(id, name, kinds, areas, telephone): Row| {
+            let unreadable = |what: String| StoreError::Grant { id: id.clone(), what };
+            Ok(Agency {
+                kinds: kinds.parse().map_err(|error| unreadable(format!("{error}")))?,
+                areas: areas
+                    .split_whitespace()
+                    .map(|area| area.parse::<AreaId>().map_err(|error| unreadable(format!("{error}"))))
+                    .collect::<Result<_, _>>()?,
+                id: id.clone(),
+                name,
+                telephone,
+            })
+        };
+        rows.into_iter().map(agency).collect()
+    }
+}
+
+impl Tx {
+    /// Makes an agency, or puts it in the place of the one with its id.
+    pub async fn put_agency(&mut self, agency: &Agency) -> Result<(), StoreError> {
+        let areas: Vec<String> = agency.areas.iter().map(ToString::to_string).collect();
+        execute!(
+            self.db(),
+            sqlx::query(
+                "INSERT INTO agencies (id, name, kinds, areas, telephone) VALUES ($1, $2, $3, $4, $5)
+                 ON CONFLICT (id) DO UPDATE SET name = $2, kinds = $3, areas = $4, telephone = $5",
+            )
+            .bind(&agency.id)
+            .bind(&agency.name)
+            .bind(agency.kinds.to_string())
+            .bind(areas.join(" "))
+            .bind(&agency.telephone)
+        )
+        .map_err(to("store an agency"))?;
+        self.renew(Edition::Rights).await
+    }
+
+    /// Makes a user a member of an agency, or lets them go. Whether that changed anything.
+    pub async fn set_member(&mut self, agency: &str, user: &str, is_member: bool) -> Result<bool, StoreError> {
+        let sql = if is_member {
+            "INSERT INTO agency_members (agency, user_name) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+        } else {
+            "DELETE FROM agency_members WHERE agency = $1 AND user_name = $2"
+        };
+        let rows = execute!(self.db(), sqlx::query(sql).bind(agency).bind(user)).map_err(to("change an agency's members"))?;
+        self.renew(Edition::Rights).await?;
+        Ok(rows > 0)
     }
 }
