@@ -358,7 +358,8 @@ fn false_alarms() {
         "Lookalikes without a fire, one look a second: false alarms a camera-day",
         &["streets", "weather", "camera-days", "flame", "smoke", "burst looks, share", "days with a flame"],
     );
-    let streets: [(&str, fn(Weather, f64, u64) -> Vec<Lookalike>, u64); 2] =
+    type Street = fn(Weather, f64, u64) -> Vec<Lookalike>;
+    let streets: [(&str, Street, u64); 2] =
         [("of a city", lookalikes::of_a_city, days), ("each with everything", lookalikes::all, days.div_ceil(5))];
     for (name, street, days) in streets {
         for weather in Weather::ALL {

@@ -201,7 +201,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
         store: store.clone(),
         live: live.clone(),
         settings: config.incidents.clone(),
-        promises: config.promises.clone(),
+        promises: config.promises,
         responders: config.dispatch.clone(),
         operators: config.operators,
     };
