@@ -1,6 +1,6 @@
 """Writes a checkpoint's averaged weights as ONNX into models/, checks it against PyTorch and enters its hash into the registry.
 
-    python export.py vehicles|fire|water [--checkpoint FILE] [--out FILE]
+    python export.py vehicles|fire-lite0|water [--checkpoint FILE] [--out FILE]
 """
 
 import argparse
@@ -27,7 +27,7 @@ def build(model):
         return activate(Detector(len(VEHICLES)), F.relu), (640, 384)
     if model == "vehicles":
         return Detector(len(VEHICLES)), (640, 384)
-    if model == "fire":
+    if model == "fire-lite0":
         return FireNet(len(FIRE)), (448, 256)
     return WaterNet(), (384, 224)
 
@@ -65,12 +65,12 @@ def enter_hash(registry, model, digest):
 
 def main():
     args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    args.add_argument("model", choices=("vehicles", "vehicles-wide", "vehicles-relu", "fire", "water"))
+    args.add_argument("model", choices=("vehicles", "vehicles-wide", "vehicles-relu", "fire-lite0", "water"))
     args.add_argument("--checkpoint", type=Path)
     args.add_argument("--out", type=Path, help="write here and leave the registry alone")
     args = args.parse_args()
     net, size = build(args.model)
-    net.load_state_dict(torch.load(args.checkpoint or work_root() / f"{args.model.removesuffix('-wide')}.pt")["average"])
+    net.load_state_dict(torch.load(args.checkpoint or work_root() / f"{args.model.removesuffix('-wide').removesuffix('-lite0')}.pt")["average"])
     path = args.out or MODELS / f"{args.model}.onnx"
     shape, apart = export(net, size, path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
