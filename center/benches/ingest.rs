@@ -122,11 +122,13 @@ async fn store(kind: Kind, sort: Sort, count: usize) {
     let begin = Instant::now();
     for batch in messages.chunks(BATCH) {
         let mut tx = store.begin().await.unwrap();
-        let event = |message| match message {
-            &Message::Event(ref message) => Some(Arrival { edge: EDGE, message, at: message.recordedtime }),
-            _ => None,
-        };
-        let arrivals: Vec<_> = batch.iter().filter_map(event).collect();
+        let arrivals: Vec<_> = batch
+            .iter()
+            .filter_map(|message| match message {
+                Message::Event(message) => Some(Arrival { edge: EDGE, message, at: message.recordedtime }),
+                _ => None,
+            })
+            .collect();
         tx.take_events(&arrivals, &settings).await.unwrap();
         for message in batch {
             match message {
