@@ -85,7 +85,9 @@ impl Server {
         let factory = RTSPMediaFactory::new();
         factory.set_launch(&launch(stream));
         factory.set_shared(true);
-        factory.set_eos_shutdown(true);
+        // No end of stream is waited for when the last watcher leaves: a cut connection may never let it through, and what is shared would stay
+        // "being taken down" (503) for good.
+        factory.set_eos_shutdown(false);
         factory.add_role_from_structure(
             &gst::Structure::builder("viewer").field("media.factory.access", true).field("media.factory.construct", true).build(),
         );
