@@ -9,6 +9,7 @@
 //!
 //! Not here: who may see an area (`rights`), where areas are kept (`store`), official code lists (each province imports its own).
 
+mod complaint;
 pub mod geojson;
 pub mod import;
 pub mod shape;
@@ -16,6 +17,7 @@ pub mod table;
 pub mod tree;
 pub mod unit;
 
+pub use complaint::Complaint;
 pub use shape::{BoundingBox, MultiPolygon, Position};
 pub use tree::{AreaTree, Successor};
 pub use unit::{Area, AreaId, Validity};

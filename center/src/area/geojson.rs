@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{MultiPolygon, Position, import::Complaint};
+use super::{Complaint, MultiPolygon, Position};
 
 /// A feature, with the line on which it begins.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,12 +10,10 @@
 //! `parent`, `old` and `new` are `SCHEME:CODE`, or a code of the row's own scheme. Days are in the province's time zone; `valid_to` is the first day on which
 //! the row no longer holds. Everything that is wrong is said at once.
 
-use std::fmt;
-
 use jiff::civil::Date;
 
 use super::{
-    Area, AreaId, AreaTree, MultiPolygon, Successor, Validity, geojson,
+    Area, AreaId, AreaTree, Complaint, MultiPolygon, Successor, Validity, geojson,
     table::{self, Columns},
     tree::Row,
     unit::is_word,
@@ -26,36 +24,6 @@ const SUCCESSORS: Columns = Columns { names: &["old", "new", "share"], required:
 
 /// The most characters that an area's name has.
 const NAME_CHARS_MAX: usize = 200;
-
-/// What is wrong with a line of a file, and what would be right.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Complaint {
-    /// The file.
-    pub file: String,
-    /// The line, from 1; 0 where none can be named.
-    pub line: u64,
-    /// The column or property; empty where it is about the whole line.
-    pub field: String,
-    /// What is wrong, and what would be right.
-    pub what: String,
-}
-
-impl Complaint {
-    /// One complaint.
-    pub fn new(file: &str, line: u64, field: &str, what: impl Into<String>) -> Self {
-        Self { file: file.to_owned(), line, field: field.to_owned(), what: what.into() }
-    }
-}
-
-impl fmt::Display for Complaint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
-        if self.line > 0 {
-            write!(f, ":{}", self.line)?;
-        }
-        if self.field.is_empty() { write!(f, ": {}", self.what) } else { write!(f, ": {}: {}", self.field, self.what) }
-    }
-}
 
 /// Where a row comes from.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! CSV as people save it: UTF-8 with or without a byte order mark, commas or (Vietnamese Excel) semicolons, columns in any order.
 
-use super::import::Complaint;
+use super::Complaint;
 
 /// A row, with the line on which it begins.
 #[derive(Debug, Clone, PartialEq)]
