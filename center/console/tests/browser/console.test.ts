@@ -88,6 +88,19 @@ it('lists what nobody has taken first, shows one in full, and goes on without a 
   expect(await detail().innerText()).toContain('Yersin – Đoàn Trần Nghiệp');
 });
 
+it('has every button of the bar and of an incident on the screen, however wide it is', async () => {
+  await enter();
+  await row('fire.flame').click();
+  for (const [width, height] of [[1024, 768], [1366, 768], [1440, 900], [1920, 1080]] as const) {
+    await page.setViewportSize({ width, height });
+    const outside = async (): Promise<string[]> => {
+      const boxes = await page.locator('header button:visible, [data-testid=incident-detail] footer .buttons button').evaluateAll((all) => all.map((one) => one.getBoundingClientRect().toJSON()));
+      return boxes.length >= 15 ? boxes.filter((box) => box.left < 0 || box.right > width || box.bottom > height).map((box) => JSON.stringify(box)) : [`only ${boxes.length}`];
+    };
+    await expect.poll(outside, { message: `at ${width}` }).toEqual([]);
+  }
+});
+
 it('is worked by keys: walk, acknowledge, close as a false alarm', async () => {
   await enter();
   await page.keyboard.press('j');
