@@ -23,7 +23,7 @@ packages=(
   libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev libopencv-video-dev clang libclang-dev
   libsqlite3-dev mosquitto mosquitto-clients curl
 )
-[ "${1:-}" = --tests ] && packages+=(chromium chromium-driver fonts-noto-core libxml2-utils postgresql openssl)
+[ "${1:-}" = --tests ] && packages+=(chromium chromium-driver fonts-noto-core libxml2-utils postgresql openssl libfaketime gdal-bin)
 
 missing=()
 for package in "${packages[@]}"; do

@@ -57,6 +57,9 @@ const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(10);
 /// How often it is looked for what is older than it is kept.
 const RETAIN_EVERY: Duration = Duration::from_secs(3_600);
 
+/// So long after the clock was set ahead nothing is let go for its age: somebody has to be able to set it right.
+const RETAIN_AFTER_CLOCK_SET: Duration = Duration::from_secs(86_400);
+
 /// Transactions that let go of it before other housekeeping has its turn.
 const RETAIN_BATCHES_MAX: usize = 20;
 
@@ -317,6 +320,7 @@ async fn housekeeping(store: Store, config: Config, stop: CancellationToken) {
     let mut every = interval(HOUSEKEEPING_EVERY);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut retained: Option<Instant> = None;
+    let (mut clock, mut doubted): (_, Option<Instant>) = (crate::clock::Watch::start(), None);
     loop {
         tokio::select! {
             biased;
@@ -326,7 +330,16 @@ async fn housekeeping(store: Store, config: Config, stop: CancellationToken) {
         if let Err(error) = keep_house(&store, &config, crate::clock::now()).await {
             tracing::warn!(error = crate::chain(&error), "housekeeping failed and is tried again");
         }
-        if retained.is_none_or(|then| then.elapsed() >= RETAIN_EVERY) {
+        if let Some(seconds) = clock.look() {
+            tracing::error!(
+                seconds,
+                "the clock of this machine was set; what came in between may bear a wrong time (ahead is positive; after that nothing is let go \
+                 for its age for a day)"
+            );
+            doubted = (seconds > 0).then(Instant::now).or(doubted);
+        }
+        let is_trusted = doubted.is_none_or(|then| then.elapsed() >= RETAIN_AFTER_CLOCK_SET);
+        if is_trusted && retained.is_none_or(|then| then.elapsed() >= RETAIN_EVERY) {
             match retain(&store, &config, crate::clock::now()).await {
                 Ok(all) => retained = all.then(Instant::now),
                 Err(error) => tracing::warn!(error = crate::chain(&error), "what is old could not be let go; tried again"),

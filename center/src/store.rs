@@ -88,6 +88,17 @@ pub enum StoreError {
         #[source]
         source: sqlx::migrate::MigrateError,
     },
+    /// The schema is one that this program does not know.
+    #[error(
+        "the store {name} was last used by a newer matpho-center (its schema has version {version}, which this one does not know); \
+         start that one, or restore a backup made before the update (matpho-center restore)"
+    )]
+    Newer {
+        /// The database file or address.
+        name: String,
+        /// The version that is not known.
+        version: i64,
+    },
     /// PostgreSQL does not answer, or does not let us in.
     #[error("the store {name} (store.url) cannot be reached")]
     Unreachable {

@@ -7,15 +7,26 @@ mod common;
 mod authority;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use authority::Authority;
-use common::{Center, Gateway, Listener, Message, signal, stores::Cluster, wait_for};
+use common::{
+    Center, Gateway, Listener, Message, golden,
+    receiver::{Got, Receiver},
+    signal,
+    stores::Cluster,
+    wait_for,
+};
+use serde_json::json;
 
 /// Events that a centre has taken.
 const EVENTS: &str = "matpho_center_messages_total{kind=\"event\"}";
@@ -76,10 +87,14 @@ struct Province {
 
 impl Province {
     fn new(count: usize) -> Self {
+        Self::with(count, "")
+    }
+
+    fn with(count: usize, feeds: &str) -> Self {
         let (broker, files, store) = (Broker::start(), tempfile::tempdir().unwrap(), Cluster::shared().new_database());
         let config = format!(
             "[http]\nlisten = \"127.0.0.1:0\"\n[state]\nfolder = \"state\"\nfiles_folder = \"{}\"\n{store}[broker]\nmode = \"external\"\n\
-             url = \"mqtts://127.0.0.1:{}\"\nca_file = \"{}\"\nshared_group = \"matpho-center\"\ntakeover_s = 5\n",
+             url = \"mqtts://127.0.0.1:{}\"\nca_file = \"{}\"\nshared_group = \"matpho-center\"\ntakeover_s = 5\n{feeds}",
             files.path().display(),
             broker.tls_port,
             broker.authority.ca.display()
@@ -182,6 +197,143 @@ fn a_centre_that_never_comes_back_is_taken_over() {
     fire(&mut gateway, count + 1);
     province.centers[1].wait_events(2 * count as usize + 4);
     assert!(province.centers[0].metric(EVENTS) > 0.0, "it takes its share again");
+}
+
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// Which centre sends is a lease in the store. It is killed while a request of each feed is under way.
+#[test]
+fn what_a_killed_centre_was_sending_another_one_sends_on() {
+    let hangs = Arc::new(AtomicBool::new(false));
+    let receiver = || {
+        let (hangs, unanswered) = (hangs.clone(), Arc::new(Mutex::new(Vec::new())));
+        let left = unanswered.clone();
+        let receiver = Receiver::start(move |got| {
+            let hangs = hangs.load(Ordering::Relaxed);
+            if hangs {
+                left.lock().unwrap().push(got.clone());
+            }
+            (!hangs).then(|| (204, "", String::new()))
+        });
+        (receiver, unanswered)
+    };
+    let ((hook, hook_unanswered), (broker, broker_unanswered)) = (receiver(), receiver());
+    let mut province = Province::with(
+        2,
+        &format!(
+            "[[feeds.webhook]]\nname = \"ioc\"\nurl = \"{}\"\nsecret_file = \"hook.secret\"\n[feeds.ngsi]\nurl = \"{}\"\n\
+             [feeds.cap]\nsender = \"matpho.example.vn\"\nname_vi = \"Trung tâm\"\nname_en = \"Centre\"\nstatus = \"Exercise\"\n\
+             note = \"Diễn tập\"\n",
+            hook.url(),
+            broker.url()
+        ),
+    );
+    let sends = |center: &Center| {
+        wait_for("a centre to send", || {
+            if center.log().contains("this centre sends the feeds") { Ok(()) } else { Err(center.log()) }
+        });
+    };
+    for center in &mut province.centers {
+        fs::write(center.path().join("hook.secret"), SECRET).unwrap();
+        center.start();
+    }
+    let sender = wait_for("a centre to send", || {
+        let sends = |center: &Center| center.log().contains("this centre sends the feeds");
+        province.centers.iter().position(sends).ok_or_else(|| province.centers[0].log())
+    });
+    let other = 1 - sender;
+    let mut gateway = province.gateway();
+    // One place is known, so that an alert can be published; the others are near nobody.
+    let camera = |seed: u32| if seed == 0 { "cam-3".to_owned() } else { format!("c{seed}") };
+    gateway.publish("cameras/cam-3/status", &golden("camera_status"));
+    let mut fires = |seeds: std::ops::Range<u32>| {
+        for seed in seeds {
+            gateway.publish("events", &Message::event("event_began", seed).at_camera(&camera(seed)).text());
+        }
+    };
+    let settled = |center: &Center| {
+        for feed in ["webhook:ioc", "ngsi"] {
+            center.wait_metric(&format!("matpho_center_feed_waiting{{feed=\"{feed}\"}}"), 0.0);
+        }
+    };
+    let incident = |center: &Center, seed: u32| {
+        center.incidents(&format!("camera={}", camera(seed)), 1)[0]["id"].as_str().unwrap().to_owned()
+    };
+    let wait_told = |center: &Center, seeds: std::ops::Range<u32>| {
+        let incidents: BTreeSet<_> = seeds.map(|seed| incident(center, seed)).collect();
+        wait_for("both receivers to hear of all", || {
+            let (hooked, entities) = (told(&hook.got()), alerts(&broker.got()));
+            if (&hooked, &entities) == (&incidents, &incidents) {
+                Ok(())
+            } else {
+                Err(format!("{hooked:?} and {entities:?} of {incidents:?}\n{}", center.log()))
+            }
+        });
+    };
+    fires(0..5);
+    wait_told(&province.centers[other], 0..5);
+    let arrived = hook.got().len();
+    settled(&province.centers[sender]);
+    let published = incident(&province.centers[sender], 0);
+    assert_eq!(province.centers[sender].post(&format!("/api/v1/incidents/{published}/publish"), None).0, 200);
+
+    hangs.store(true, Ordering::Relaxed);
+    fires(5..10);
+    wait_for("a request of each feed to be under way", || {
+        let under_way = [&hook_unanswered, &broker_unanswered].map(|unanswered| unanswered.lock().unwrap().len());
+        if under_way.iter().all(|count| *count > 0) {
+            Ok(())
+        } else {
+            Err(format!("{under_way:?}\n{}", province.centers[sender].log()))
+        }
+    });
+    province.centers[sender].kill();
+    let killed = hook.got().len();
+    hangs.store(false, Ordering::Relaxed);
+    fires(10..15);
+    let center = &province.centers[other];
+    assert_eq!(center.post(&format!("/api/v1/incidents/{published}/acknowledge"), None).0, 200);
+    sends(center);
+    wait_told(center, 0..15);
+    settled(center);
+    // What was under way comes again as what it was; what had arrived does not.
+    let got = hook.got();
+    let ids = |got: &[Got]| -> BTreeSet<String> { got.iter().map(|got| got.headers["webhook-id"].clone()).collect() };
+    let again = ids(&got[killed..]);
+    assert!(ids(&hook_unanswered.lock().unwrap()).is_subset(&again), "{again:?}");
+    assert!(ids(&got[..arrived]).is_disjoint(&again), "{again:?}");
+    let mut bodies = BTreeMap::new();
+    for got in &got {
+        let known = bodies.entry(got.headers["webhook-id"].clone()).or_insert_with(|| got.body.clone());
+        assert_eq!(*known, got.body, "the same id says the same");
+    }
+    let update = wait_for("the alert's update", || match center.get(&format!("/api/v1/feeds/cap/{published}-2.xml")) {
+        (200, serde_json::Value::String(text)) => Ok(text),
+        other => Err(format!("{other:?}\n{}", center.log())),
+    });
+    assert!(update.contains("<msgType>Update</msgType>") && update.contains(&format!("urn:uuid:{published}#1,")), "{update}");
+    // The one that was killed comes back, and leaves the sending to the other.
+    let (before, log) = (hook.got().len(), province.centers[sender].log().len());
+    province.centers[sender].start();
+    fires(15..18);
+    wait_told(&province.centers[sender], 0..18);
+    settled(&province.centers[other]);
+    let late = &hook.got()[before..];
+    assert_eq!(ids(late).len(), late.len(), "nothing is sent twice");
+    assert!(!province.centers[sender].log()[log..].contains("this centre sends the feeds"));
+}
+
+/// The incidents that a webhook heard of.
+fn told(got: &[Got]) -> BTreeSet<String> {
+    got.iter().map(|got| got.json()["data"]["incident"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The incidents that a context broker knows alerts of.
+fn alerts(got: &[Got]) -> BTreeSet<String> {
+    let all = got.iter().flat_map(|got| got.json().as_array().unwrap().clone());
+    all.filter(|entity| entity["type"] == json!("Alert"))
+        .map(|alert| alert["id"].as_str().unwrap().rsplit(':').next().unwrap().to_owned())
+        .collect()
 }
 
 #[test]

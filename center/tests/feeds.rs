@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::process::Command;
+
 use common::{Center, Gateway, Message, TOKEN, center, golden, request_bytes, wait_for};
 use serde_json::{Value, json};
 
@@ -11,6 +13,7 @@ on_both_stores!(
     wrong_areas_change_nothing,
     grants_are_kept_checked_and_taken_back,
     a_map_finds_its_way_and_pages,
+    gdal_opens_the_collections_as_qgis_does,
     open_data_is_read_by_a_spreadsheet,
 );
 
@@ -211,6 +214,35 @@ fn a_map_finds_its_way_and_pages() {
         iris.contains(",HAZARD,,10.034567,106.123456,") && iris.lines().count() == 1 && iris.split(',').count() == 7,
         "{iris}"
     );
+}
+
+/// GDAL is what QGIS and most tools open OGC API Features with.
+fn gdal_opens_the_collections_as_qgis_does() {
+    let center = flooded();
+    let address = format!("OAPIF:{}/api/v1/ogc", center.url().unwrap());
+    let ask = |arguments: &[&str]| {
+        let login = format!("Authorization: Bearer {TOKEN}");
+        let output = Command::new("ogrinfo")
+            .args(["-ro", "-al", "--config", "GDAL_HTTP_HEADERS", &login, &address])
+            .args(arguments)
+            .output()
+            .unwrap_or_else(|error| panic!("ogrinfo: {error}; `make setup-tests` installs it (Debian: gdal-bin)"));
+        let [said, warned] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        assert!(output.status.success() && warned.is_empty(), "{warned}\n{said}");
+        said
+    };
+    let areas = ask(&["areas", "-oo", "PAGE_SIZE=1"]);
+    for part in
+        ["Layer name: areas", "Feature Count: 4", "Geometry: Multi Polygon", "MP-XA:10002", "Data axis to CRS axis mapping"]
+    {
+        assert!(areas.contains(part), "{part}: {areas}");
+    }
+    let floods = ask(&["flood-points", "-spat", "106", "10", "107", "11"]);
+    for part in ["Feature Count: 1", "POINT (106.1235 10.0346)", "kind (String) = flood.street"] {
+        assert!(floods.contains(part), "{part}: {floods}");
+    }
+    assert!(ask(&["flood-points", "-spat", "0", "0", "1", "1"]).contains("Feature Count: 0"));
+    assert!(ask(&["cameras", "-where", "state = 'live'"]).contains("Feature Count: "));
 }
 
 fn open_data_is_read_by_a_spreadsheet() {

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use matpho_scene::WallTime;
 use serde_json::{Value, json};
 
-use super::feature::{Feature, Interval};
+use super::feature::{Feature, Geometry, Interval};
 use crate::area::BoundingBox;
 
 /// Items of a page where nobody says how many.
@@ -50,7 +50,7 @@ pub trait Source {
 /// What is asked of a collection.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Query {
-    /// What meets this box.
+    /// What meets this box; one whose western side lies east of the eastern one goes across the 180th meridian.
     pub bbox: Option<BoundingBox>,
     /// What is so at some time of this interval.
     pub datetime: Option<Interval>,
@@ -107,7 +107,10 @@ impl Query {
 
     /// Whether a feature is asked for. What has no place is in no box; what has no time is so at any time.
     pub fn accepts(&self, feature: &Feature) -> bool {
-        let in_box = |bbox: &BoundingBox| feature.geometry.as_ref().is_some_and(|geometry| geometry.bounds().meets(bbox));
+        let in_box = |bbox: &BoundingBox| {
+            let bounds = feature.geometry.as_ref().map(Geometry::bounds);
+            bounds.is_some_and(|bounds| parts(*bbox).iter().any(|part| bounds.meets(part)))
+        };
         let in_time = |datetime: &Interval| feature.time.as_ref().is_none_or(|time| time.meets(datetime));
         let has = |(name, wanted): (&&str, &String)| {
             feature
@@ -119,7 +122,7 @@ impl Query {
     }
 
     /// The parameters that ask the same for the page after an item.
-    fn next(&self, after: &str) -> String {
+    fn parameters(&self, after: Option<&String>) -> String {
         let mut parameters = Vec::new();
         if let Some(BoundingBox { west, south, east, north }) = self.bbox {
             parameters.push(("bbox", format!("{west},{south},{east},{north}")));
@@ -130,7 +133,7 @@ impl Query {
         }
         parameters.push(("limit", self.limit.to_string()));
         parameters.extend(self.filters.iter().map(|(name, value)| (*name, value.clone())));
-        parameters.push(("after", after.to_owned()));
+        parameters.extend(after.map(|after| ("after", after.clone())));
         parameters.iter().map(|(name, value)| format!("{name}={}", percent_encode(value))).collect::<Vec<_>>().join("&")
     }
 }
@@ -153,10 +156,15 @@ fn parse_bbox(text: &str) -> Result<BoundingBox, String> {
     if south > north {
         return Err("the southern side lies north of the northern one".into());
     }
-    if west > east {
-        return Err("a box across the 180th meridian is not known here; ask twice".into());
-    }
     Ok(bounds)
+}
+
+/// A box, cut at the 180th meridian if it goes across it.
+fn parts(bbox: BoundingBox) -> Vec<BoundingBox> {
+    if bbox.west <= bbox.east {
+        return vec![bbox];
+    }
+    vec![BoundingBox { east: 180.0, ..bbox }, BoundingBox { west: -180.0, ..bbox }]
 }
 
 fn parse_datetime(text: &str) -> Result<Interval, String> {
@@ -247,11 +255,11 @@ pub fn items<S: Source>(
     features.truncate(query.limit);
     let at = format!("{base}/collections/{}/items", collection.id);
     let mut links = vec![
-        link(at.clone(), "self", GEOJSON, "this page"),
+        link(format!("{at}?{}", query.parameters(query.after.as_ref())), "self", GEOJSON, "this page"),
         link(format!("{base}/collections/{}", collection.id), "collection", JSON, collection.title),
     ];
     if let Some(last) = features.last().filter(|_| is_more) {
-        links.push(link(format!("{at}?{}", query.next(&last.id)), "next", GEOJSON, "the next page"));
+        links.push(link(format!("{at}?{}", query.parameters(Some(&last.id))), "next", GEOJSON, "the next page"));
     }
     let mut document = json!({
         "type": "FeatureCollection",

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use matpho_scene::{WallTime, measurement::Figures};
+use matpho_scene::measurement::Figures;
 use tokio::{
     sync::{Notify, watch},
-    time::sleep,
+    time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -57,7 +57,7 @@ pub struct Desk {
     wakers: Vec<Arc<Notify>>,
     status: Arc<Status>,
     reader: Reader,
-    held_at: Option<WallTime>,
+    held_at: Option<Instant>,
     /// The newest change when this centre began, before it took anything: a feed that is new begins there.
     began_at: i64,
 }
@@ -121,12 +121,12 @@ impl Desk {
     async fn hold(&mut self) -> Result<bool, StoreError> {
         let now = clock::now();
         // Another one may have it when ours has run out; what happens then is seen at the next look.
-        let fresh = self.held_at.is_some_and(|at| now >= at && now.since(at) < LEASE_LASTS / 4);
+        let fresh = self.held_at.is_some_and(|at| at.elapsed() < LEASE_LASTS / 4);
         if fresh {
             return Ok(true);
         }
         let mut tx = self.store.begin().await?;
-        let held = tx.hold_lease(&self.holder, now, LEASE_LASTS).await?;
+        let held = tx.hold_lease(&self.holder, LEASE_LASTS).await?;
         if held && self.held_at.is_none() {
             let names = names(&self.feeds);
             tx.forget_other_feeds(&names.iter().map(String::as_str).collect::<Vec<_>>()).await?;
@@ -138,7 +138,7 @@ impl Desk {
         if held != self.held_at.is_some() {
             tracing::info!("{}", if held { "this centre sends the feeds" } else { "another centre sends the feeds" });
         }
-        self.held_at = held.then_some(now);
+        self.held_at = held.then(Instant::now);
         self.lease.send_if_modified(|known| std::mem::replace(known, held) != held);
         Ok(held)
     }
@@ -253,7 +253,7 @@ impl Desk {
     async fn keep(&mut self, feed: &str, point: &Point, items: &[Item]) -> Result<bool, StoreError> {
         let now = clock::now();
         let mut tx = self.store.begin().await?;
-        if !tx.hold_lease(&self.holder, now, LEASE_LASTS).await? {
+        if !tx.hold_lease(&self.holder, LEASE_LASTS).await? {
             self.held_at = None;
             self.lease.send_replace(false);
             return Ok(false);

@@ -65,6 +65,7 @@ pub struct Sender {
     wake: Arc<Notify>,
     metrics: Arc<Metrics>,
     pace: Pace,
+    looked_at: Option<WallTime>,
 }
 
 impl Sender {
@@ -77,7 +78,7 @@ impl Sender {
         (lease, wake): (watch::Receiver<bool>, Arc<Notify>),
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { feed, to, client, store, lease, wake, metrics, pace: Pace::default() }
+        Self { feed, to, client, store, lease, wake, metrics, pace: Pace::default(), looked_at: None }
     }
 
     /// Sends until told to stop. What is under way then is sent again by who comes next.
@@ -109,6 +110,13 @@ impl Sender {
     /// Sends what is due; how long to wait then.
     async fn turn(&mut self) -> Result<Duration, StoreError> {
         let now = clock::now();
+        if self.looked_at.replace(now).is_some_and(|before| now < before) {
+            // The clock was set back: what is due by the old one would wait until it is as late again.
+            self.pace = Pace::default();
+            let mut tx = self.store.begin().await?;
+            tx.all_due(&self.feed, now).await?;
+            tx.commit().await?;
+        }
         if let Some(wait) = self.pace.wait(now) {
             return Ok(wait);
         }

@@ -4,7 +4,7 @@ use std::{borrow::Cow, path::Path, str::FromStr, time::Duration};
 
 use sqlx::{
     AssertSqlSafe, Connection, PgConnection, SqlSafeStr,
-    migrate::{Migration, Migrator},
+    migrate::{MigrateError, Migration, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -71,7 +71,7 @@ async fn sqlite(folder: &Path, bytes_max: Option<u64>) -> Result<(Pool, Pool), S
     let write =
         SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(to("open the database"))?;
     let name = path.display().to_string();
-    MIGRATIONS.run(&write).await.map_err(|source| StoreError::Migrate { name, source })?;
+    MIGRATIONS.run(&write).await.map_err(|source| not_migrated(name, source))?;
     let read = SqlitePoolOptions::new()
         .max_connections(SQLITE_READERS_MAX)
         .connect_with(options.read_only(true))
@@ -88,10 +88,7 @@ async fn postgres(config: &Postgres) -> Result<(Pool, Pool), StoreError> {
         .await
         .unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
         .map_err(|source| StoreError::Unreachable { name: config.url.clone(), source })?;
-    migrations_for_postgres()
-        .run(&mut connection)
-        .await
-        .map_err(|source| StoreError::Migrate { name: config.url.clone(), source })?;
+    migrations_for_postgres().run(&mut connection).await.map_err(|source| not_migrated(config.url.clone(), source))?;
     let _ = connection.close().await;
     let pool = |connections: u32| {
         let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(CONNECT_TIMEOUT);
@@ -117,6 +114,13 @@ pub(crate) fn options(config: &Postgres) -> Result<PgConnectOptions, StoreError>
         }
         Some(Secret::Variable(name)) => options.password(&std::env::var(name).map_err(|_| StoreError::NoPassword(name.clone()))?),
     })
+}
+
+fn not_migrated(name: String, source: MigrateError) -> StoreError {
+    match source {
+        MigrateError::VersionMissing(version) => StoreError::Newer { name, version },
+        source => StoreError::Migrate { name, source },
+    }
 }
 
 /// The newest version of the schema.

@@ -233,18 +233,19 @@ impl Store {
 }
 
 impl Tx {
-    /// Whether this centre is the one that sends: it takes the lease, or makes it last longer. On SQLite there is no other centre.
-    pub async fn hold_lease(&mut self, holder: &str, now: WallTime, lasts: Duration) -> Result<bool, StoreError> {
+    /// Whether this centre is the one that sends: it takes the lease, or makes it last longer. On SQLite there is no other centre. The clock is
+    /// that of the database, which all centres share.
+    pub async fn hold_lease(&mut self, holder: &str, lasts: Duration) -> Result<bool, StoreError> {
         let On::Postgres(db) = self.db() else { return Ok(true) };
         let held: Option<String> = sqlx::query_scalar(
-            "INSERT INTO feed_lease (name, holder, until_at) VALUES ('feeds', $1, $2)
-             ON CONFLICT (name) DO UPDATE SET holder = $1, until_at = $2
-             WHERE feed_lease.holder = $1 OR feed_lease.until_at < $3
+            "WITH clock AS (SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS now)
+             INSERT INTO feed_lease (name, holder, until_at) SELECT 'feeds', $1, clock.now + $2 FROM clock
+             ON CONFLICT (name) DO UPDATE SET holder = $1, until_at = EXCLUDED.until_at
+             WHERE feed_lease.holder = $1 OR feed_lease.until_at < EXCLUDED.until_at - $2
              RETURNING holder",
         )
         .bind(holder)
-        .bind((now + lasts).as_unix_millis())
-        .bind(now.as_unix_millis())
+        .bind(i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX))
         .fetch_optional(db)
         .await
         .map_err(to("take the lease of the feeds"))?;

@@ -174,18 +174,14 @@ macro_rules! select_events {
     };
 }
 
-// The cross join tells SQLite to begin with the few incidents that are open.
+/// Everything about cameras, with how many open incidents each has.
 macro_rules! select_cameras {
-    ($where:literal) => {
+    ($open_incidents:literal, $rest:literal) => {
         concat!(
-            "SELECT c.edge, c.camera, c.said_at, c.status, g.state AS edge_state, g.said_at AS edge_said_at,
-                    COALESCE(o.incidents, 0) AS open_incidents
-             FROM cameras c LEFT JOIN edges g ON g.edge = c.edge
-             LEFT JOIN (SELECT ic.edge, ic.camera, COUNT(*) AS incidents
-                        FROM incidents i CROSS JOIN incident_cameras ic
-                        WHERE ic.incident = i.id AND i.state IN ('new', 'acknowledged', 'dispatched') GROUP BY ic.edge, ic.camera) o
-                    ON o.edge = c.edge AND o.camera = c.camera ",
-            $where
+            "SELECT c.edge, c.camera, c.said_at, c.status, g.state AS edge_state, g.said_at AS edge_said_at, ",
+            $open_incidents,
+            " AS open_incidents ",
+            $rest
         )
     };
 }
@@ -524,17 +520,20 @@ impl Store {
 
     /// Events that pass, the one that began last first.
     pub async fn events(&self, filter: &EventFilter, seen_by: &Filter, limit: u32) -> Result<Vec<Event>, StoreError> {
-        let mut sql = Sql::new(select_events!("WHERE "));
-        reach::camera_passes(&mut sql, "e", true, seen_by);
+        // The page is found by index alone, then read with all that belongs to it.
+        let mut sql = Sql::new(select_events!("WHERE e.id IN (SELECT x.id"));
+        self.from_rows_of(&mut sql, ("events", "x"), seen_by).await?;
+        reach::camera_passes(&mut sql, "x", true, seen_by);
         if let Some(kind) = &filter.kind {
-            sql.push(" AND (e.kind = ").arg(kind).push(" OR e.kind LIKE ").arg(format!("{kind}.%")).push(")");
+            sql.push(" AND (x.kind = ").arg(kind).push(" OR x.kind LIKE ").arg(format!("{kind}.%")).push(")");
         }
-        seen_at(&mut sql, [(" AND e.camera = ", &filter.camera), (" AND e.edge = ", &filter.edge)]);
-        between(&mut sql, "e.placed_at", filter.from, filter.to);
+        seen_at(&mut sql, [(" AND x.camera = ", &filter.camera), (" AND x.edge = ", &filter.edge)]);
+        between(&mut sql, "x.placed_at", filter.from, filter.to);
         if let Some((at, id)) = &filter.before {
-            before(&mut sql, ("e.placed_at", at.as_unix_millis()), ("e.id", id));
+            before(&mut sql, ("x.placed_at", at.as_unix_millis()), ("x.id", id));
         }
-        sql.push(" ORDER BY e.placed_at DESC, e.id DESC LIMIT ").arg(i64::from(limit));
+        sql.push(" ORDER BY x.placed_at DESC, x.id DESC LIMIT ").arg(i64::from(limit));
+        sql.push(") ORDER BY e.placed_at DESC, e.id DESC");
         let rows: Vec<EventRow> = fetch_built!(self.db(), sql).map_err(to("list events"))?;
         rows.into_iter().map(EventRow::into_event).collect()
     }
@@ -571,7 +570,19 @@ impl Store {
 
     /// The cameras that pass, by gateway and id; without their pictures.
     pub async fn cameras(&self, seen_by: &Filter) -> Result<Vec<Camera>, StoreError> {
-        let mut sql = Sql::new(select_cameras!("WHERE "));
+        let parts = || seen_by.allow.iter().filter(|part| part.other);
+        let mut sql = Sql::new(select_cameras!("COALESCE(o.incidents, 0)", "FROM ("));
+        reach::cameras_in(&mut sql, parts());
+        // The cross joins tell SQLite to begin with the cameras, and with the few incidents that are open: what a camera saw lies where it stands.
+        sql.push(
+            ") m CROSS JOIN cameras c LEFT JOIN edges g ON g.edge = c.edge
+             LEFT JOIN (SELECT ic.edge, ic.camera, COUNT(DISTINCT s.incident) AS incidents
+                        FROM incident_areas s CROSS JOIN incident_cameras ic WHERE ic.incident = s.incident AND s.is_open = ",
+        );
+        sql.arg(true).push(" AND ").any(parts(), |sql, part| {
+            sql.push("s.area = ").arg(&part.area);
+        });
+        sql.push(" GROUP BY ic.edge, ic.camera) o ON o.edge = c.edge AND o.camera = c.camera WHERE c.edge = m.edge AND c.camera = m.camera AND ");
         reach::camera_passes(&mut sql, "c", false, seen_by);
         sql.push(" ORDER BY c.edge, c.camera");
         let rows: Vec<CameraRow> = fetch_built!(self.db(), sql).map_err(to("list cameras"))?;
@@ -582,7 +593,13 @@ impl Store {
     pub async fn camera(&self, edge: &str, camera: &str) -> Result<Option<Camera>, StoreError> {
         let row: Option<CameraRow> = fetch_optional!(
             self.db(),
-            sqlx::query_as(select_cameras!("WHERE c.edge = $1 AND c.camera = $2")).bind(edge).bind(camera)
+            sqlx::query_as(select_cameras!(
+                "(SELECT COUNT(*) FROM incident_cameras ic CROSS JOIN incidents i
+                  WHERE ic.camera = c.camera AND ic.edge = c.edge AND i.id = ic.incident AND i.closed_at IS NULL)",
+                "FROM cameras c LEFT JOIN edges g ON g.edge = c.edge WHERE c.edge = $1 AND c.camera = $2"
+            ))
+            .bind(edge)
+            .bind(camera)
         )
         .map_err(to("read a camera"))?;
         row.map(CameraRow::into_camera).transpose()
@@ -619,16 +636,16 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<(i64, Measurement)>, StoreError> {
         type Row = (i64, String, String, String, i64, i64, String);
-        let mut sql =
-            Sql::new("SELECT m.line, m.edge, m.camera, m.zone, m.from_at, m.to_at, m.figures FROM measurements m WHERE ");
-        reach::camera_passes(&mut sql, "m", false, seen_by);
-        let wanted = [(" AND m.camera = ", &filter.camera), (" AND m.edge = ", &filter.edge), (" AND m.zone = ", &filter.zone)];
+        let mut sql = Sql::new("SELECT x.line, x.edge, x.camera, x.zone, x.from_at, x.to_at, x.figures");
+        self.from_rows_of(&mut sql, ("measurements", "x"), seen_by).await?;
+        reach::camera_passes(&mut sql, "x", false, seen_by);
+        let wanted = [(" AND x.camera = ", &filter.camera), (" AND x.edge = ", &filter.edge), (" AND x.zone = ", &filter.zone)];
         seen_at(&mut sql, wanted);
-        between(&mut sql, "m.from_at", filter.from, filter.to);
+        between(&mut sql, "x.from_at", filter.from, filter.to);
         if let Some((at, line)) = filter.before {
-            before(&mut sql, ("m.from_at", at), ("m.line", line));
+            before(&mut sql, ("x.from_at", at), ("x.line", line));
         }
-        sql.push(" ORDER BY m.from_at DESC, m.line DESC LIMIT ").arg(i64::from(limit));
+        sql.push(" ORDER BY x.from_at DESC, x.line DESC LIMIT ").arg(i64::from(limit));
         let rows: Vec<Row> = fetch_built!(self.db(), sql).map_err(to("list measurements"))?;
         let view = |(row, edge, camera, zone, from, to, figures): Row| {
             let figures = from_json("measurement", &figures)?;

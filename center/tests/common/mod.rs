@@ -1,6 +1,7 @@
 //! A real centre, its real broker, a gateway that speaks MQTT, and a client that asks over HTTP. Every port is free, every folder new.
 #![allow(dead_code, clippy::unwrap_used, reason = "each test binary uses a part of this, and a test that cannot go on panics")]
 
+pub mod receiver;
 pub mod stores;
 
 use std::{
@@ -71,6 +72,7 @@ pub fn center(arguments: &[&str], stdin: &str) -> Output {
 pub struct Center {
     folder: tempfile::TempDir,
     process: Option<Child>,
+    environment: Vec<(&'static str, String)>,
 }
 
 impl Center {
@@ -89,7 +91,7 @@ impl Center {
     /// One with a whole configuration, in a folder; it does not run yet.
     pub fn with(folder: tempfile::TempDir, config: &str) -> Self {
         fs::write(folder.path().join("center.toml"), config).unwrap();
-        Self { folder, process: None }
+        Self { folder, process: None, environment: Vec::new() }
     }
 
     /// One that runs, with its gateway's account.
@@ -98,6 +100,11 @@ impl Center {
         center.add_edge();
         center.start();
         center
+    }
+
+    /// Sets a variable for when it starts.
+    pub fn set_variable(&mut self, name: &'static str, value: impl Into<String>) {
+        self.environment.push((name, value.into()));
     }
 
     pub fn config(&self) -> String {
@@ -148,6 +155,7 @@ impl Center {
                 .args(["run", "--config", &self.config()])
                 .env("MATPHO_DEMO_TOKEN", TOKEN)
                 .env("RUST_LOG", "info,mosquitto=debug")
+                .envs(self.environment.iter().cloned())
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(log)
