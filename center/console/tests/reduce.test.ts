@@ -46,6 +46,15 @@ describe('an incident on the stream', () => {
     expect([fire, silent, jam].sort(byUrgency).at(-1)).toBe(silent);
   });
 
+  it('does not stand before what goes on now when it was over before it came', () => {
+    const { promise: _promise, ...grave } = fire;
+    const history: Incident = { ...grave, id: 'h', late: true, ongoing: false };
+    const low: Incident = { ...jam, id: 'n', state: 'new', severity: 'minor' };
+    const taken: Incident = { ...jam, id: 't', state: 'acknowledged' };
+    expect([history, low, taken].sort(byUrgency).map(({ id }) => id)).toEqual(['n', 't', 'h']);
+    expect([low, { ...history, ongoing: true }].sort(byUrgency)[0]?.id, 'what still goes on came late, and presses all the same').toBe('h');
+  });
+
   it('is rolled up in a flood, unless it matters most or somebody has it', () => {
     const low = (id: string, change: Partial<Incident> = {}): Incident => ({ ...fire, id, priority: 'low', ...change });
     const list = [fire, low('a'), low('b', { kind: 'flood.street' }), low('c'), low('d', { state: 'acknowledged' })];

@@ -7,7 +7,7 @@ import { Api, ApiError, STREAM_URL } from './api.ts';
 import { time } from './clock.svelte.ts';
 import { t, tOr } from './i18n.svelte.ts';
 import { LiveStream, type LivePhase } from './live.ts';
-import { byUrgency, isShelved } from './order.ts';
+import { byUrgency, isHistory, isShelved } from './order.ts';
 import { apply, putIncident, replaceAll, type Effects } from './reduce.ts';
 import { formatRoute, parseRoute, type Route } from './route.ts';
 import { sound } from './sound.svelte.ts';
@@ -59,7 +59,7 @@ class Desk {
   /** Open incidents, most urgent first. */
   readonly open = $derived([...this.incidents.values()].sort(byUrgency));
   /** What is silenced is counted by nobody. */
-  readonly unacknowledged = $derived(this.open.filter((incident) => incident.state === 'new' && !isShelved(incident, time.now)).length);
+  readonly unacknowledged = $derived(this.open.filter((incident) => incident.state === 'new' && !isHistory(incident) && !isShelved(incident, time.now)).length);
   /** How many alarms there are. */
   load = $state.raw<AlarmLoadNow>();
   /** Whether what is shown may be old. */

@@ -19,10 +19,21 @@ export function isShelved(incident: Incident, now: number): boolean {
   return incident.shelved_until !== undefined && Date.parse(incident.shelved_until) > now;
 }
 
-/** Not taken first, what is silenced last; among those the gravest, then the newest; equal ones by id, so that rows do not swap places. */
+/** Whether it was over before anybody here could know: a gateway that was cut off tells of days at once. It waits for a person, and presses nobody. */
+export function isHistory(incident: Incident): boolean {
+  return incident.late && !incident.ongoing && incident.state === 'new' && incident.promise === undefined;
+}
+
+/** What calls for nobody comes after all that does. */
+function quiet(incident: Incident): number {
+  if (incident.shelved_until !== undefined) return 2;
+  return isHistory(incident) ? 1 : 0;
+}
+
+/** Not taken first, history and what is silenced last; among those the gravest, then the newest; equal ones by id, so that rows do not swap places. */
 export function byUrgency(a: Incident, b: Incident): number {
   return (
-    Number(a.shelved_until !== undefined) - Number(b.shelved_until !== undefined) ||
+    quiet(a) - quiet(b) ||
     Number(a.state !== 'new') - Number(b.state !== 'new') ||
     severityRank(a.severity) - severityRank(b.severity) ||
     Date.parse(b.opened) - Date.parse(a.opened) ||
