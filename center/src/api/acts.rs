@@ -73,7 +73,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Conditions {
 /// Takes an incident.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/acknowledge", tag = "incidents", request_body = Acknowledge,
     params(("id" = String, Path, description = "The incident")),
-    responses((status = 200, body = Incident), (status = 401, body = Problem),
+    responses((status = 200, body = Incident), (status = 400, body = Problem), (status = 401, body = Problem),
         (status = 403, description = "It may be seen, but this may not be done", body = Problem), (status = 404, body = Problem),
         (status = 409, description = "Somebody was quicker; with the incident as it is now", body = Problem),
         (status = 412, description = "Somebody acted meanwhile (`If-Match`)", body = Problem)))]

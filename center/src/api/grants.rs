@@ -70,7 +70,8 @@ pub async fn list(viewer: Viewer) -> Answer<Vec<Grant>> {
 /// Passes a grant on. It ends when the one that it came of does.
 #[utoipa::path(post, path = "/api/v1/grants", tag = "session", request_body = PassOn,
     responses((status = 201, body = Object), (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 403, description = "It would reach farther than what one holds; says in what", body = Problem)))]
+        (status = 403, description = "It would reach farther than what one holds; says in what", body = Problem),
+        (status = 404, description = "The grant that it is to come of", body = Problem)))]
 pub async fn pass_on(
     State(api): State<Arc<Api>>,
     viewer: Viewer,

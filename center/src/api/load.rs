@@ -31,6 +31,7 @@ pub struct LoadQuery {
     #[param(value_type = Option<String>, format = Date)]
     day: Option<String>,
     /// How many days from it on, 1 to 31; 1 if not given.
+    #[param(minimum = 1, maximum = 31)]
     days: Option<i64>,
 }
 

@@ -56,6 +56,22 @@ pub struct Head<'a> {
     pub made: WallTime,
 }
 
+impl Language {
+    /// A number as people write it.
+    fn number(self, value: f64) -> String {
+        number(value).replace('.', self.pick(",", "."))
+    }
+
+    /// A day, or the hour of a day, as people write it; a week, a month and what is longer as they are.
+    fn period(self, written: &str) -> String {
+        let (day, hour) = written.split_at_checked(10).unwrap_or((written, ""));
+        match (self, day.split('-').collect::<Vec<_>>().as_slice()) {
+            (Self::Vi, [year, month, day]) => format!("{day}/{month}/{year}{hour}"),
+            _ => written.to_owned(),
+        }
+    }
+}
+
 /// A number with no more decimals than it needs.
 fn number(value: f64) -> String {
     let text = format!("{value:.2}");
@@ -104,9 +120,10 @@ fn escape(text: &str) -> String {
 
 const STYLE: &str = "body{font:14px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#111;background:#fff}\
 h1{font-size:1.4rem;margin:0}h2{font-size:1.05rem;margin:1.6rem 0 .3rem}p{margin:.2rem 0;color:#444}\
-table{border-collapse:collapse;width:100%}th,td{border-bottom:1px solid #ccc;padding:.25rem .5rem;text-align:left}\
+table{border-collapse:collapse;width:100%;table-layout:fixed}th{width:9rem}th.n{width:6rem}th.bar{width:auto}\
+th,td{border-bottom:1px solid #ccc;padding:.25rem .5rem;text-align:left}\
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}td.none{color:#666;font-style:italic}\
-td.bar{width:30%}td.bar i{display:block;height:.7rem;background:#2b6cb0;min-width:1px}nav{margin:.8rem 0}nav a{margin-right:1rem}\
+td.bar i{display:block;height:.7rem;background:#2b6cb0;min-width:1px}nav{margin:.8rem 0}nav a{margin-right:1rem}\
 @media print{nav{display:none}body{margin:0;max-width:none}h2{break-after:avoid}tr{break-inside:avoid}td.bar i{print-color-adjust:exact}}\
 @page{margin:15mm}";
 
@@ -124,7 +141,7 @@ pub fn html(tables: &[Table], head: &Head<'_>, language: Language, links: &[(Str
         pick("vi", "en"),
         escape(&area),
         pick("Lập lúc", "Made at"),
-        super::period::write(head.made, head.zone, Every::Hour),
+        language.period(&write(head.made, head.zone, Every::Hour)),
     );
     for (word, address) in links {
         let _ = write!(out, "<a href=\"{}\">{}</a>", escape(address), escape(word));
@@ -143,7 +160,7 @@ fn write_table(out: &mut String, table: &Table, head: &Head<'_>, language: Langu
     let place = if table.place.1.is_empty() { String::new() } else { format!(" · {}", escape(&table.place.1)) };
     let _ = write!(
         out,
-        "<h2>{}{place} ({})</h2><table><thead><tr><th>{}</th>{}<th class=\"n\">{}</th><th></th><th class=\"n\">{}</th><th class=\"n\">{}</th></tr></thead><tbody>",
+        "<h2>{}{place} ({})</h2><table><thead><tr><th>{}</th>{}<th class=\"n\">{}</th><th class=\"bar\"></th><th class=\"n\">{}</th><th class=\"n\">{}</th></tr></thead><tbody>",
         escape(name),
         escape(&table.indicator.unit),
         pick("Kỳ", "Period"),
@@ -154,7 +171,7 @@ fn write_table(out: &mut String, table: &Table, head: &Head<'_>, language: Langu
     );
     let most = table.values.iter().filter_map(|value| value.value).fold(0.0_f64, f64::max);
     for value in &table.values {
-        let _ = write!(out, "<tr><td>{}</td>", write(value.period.start, head.zone, head.every));
+        let _ = write!(out, "<tr><td>{}</td>", language.period(&write(value.period.start, head.zone, head.every)));
         if table.indicator.split.is_some() {
             let _ = write!(out, "<td>{}</td>", escape(value.part.as_deref().unwrap_or_default()));
         }
@@ -164,11 +181,11 @@ fn write_table(out: &mut String, table: &Table, head: &Head<'_>, language: Langu
                 let _ = write!(
                     out,
                     "<td class=\"n\">{}</td><td class=\"bar\"><i style=\"width:{share:.0}%\"></i></td>",
-                    self::number(number)
+                    language.number(number)
                 );
             }
             None => {
-                let _ = write!(out, "<td class=\"n none\">{}</td><td></td>", pick("không có dữ liệu", "no data"));
+                let _ = write!(out, "<td class=\"none\" colspan=\"2\">{}</td>", pick("không có dữ liệu", "no data"));
             }
         }
         let _ = write!(out, "<td class=\"n\">{}</td><td class=\"n\">{}</td></tr>", value.count, value.open);
