@@ -1,8 +1,9 @@
 //! How well traffic is judged on the simulated city's truth, seen through a detector that errs: tables by weather and by what happens.
 //!
 //! `cargo bench -p matpho-benches --bench judgement_traffic`; `-- --test` one short street. `MATPHO_BENCH_SEEDS` sets how many streets of each kind (default 3)
-//! and `MATPHO_BENCH_FIRST_SEED` which is the first (rules are tuned on 0 to 5, tables are of 20 and on); `MATPHO_BENCH_ONLY=streets,ablations,clips` runs some parts alone,
-//! `MATPHO_BENCH_TELL=1` lists every false alarm and every wrong level with its street and second. Clips: `MATPHO_DATA`.
+//! and `MATPHO_BENCH_FIRST_SEED` which is the first (rules are tuned on 0 to 5, tables are of 20 and on); `MATPHO_BENCH_ONLY=streets,undrawn,ablations,clips` runs some parts alone,
+//! `MATPHO_BENCH_WEATHER="day;night"` and `MATPHO_BENCH_STREETS="wrong way;jam"` take only these; `MATPHO_BENCH_FPS` is how often streets are looked at (default 5).
+//! `MATPHO_BENCH_TELL=1` lists every false alarm, every miss and every wrong level with its street and second. Clips: `MATPHO_DATA`.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use anyhow::Result;
 use matpho_analytics::{Analytic, Params};
 use matpho_benches::{
     Table, is_smoke,
-    judged::{Ask, play},
+    judged::{Ask, FPS, SetUp, Street, play},
     marks::{Marks, level},
     streets::{Kind, Weather},
 };
@@ -20,14 +21,49 @@ use matpho_sim::Bodies;
 #[path = "judgement_traffic/clips.rs"]
 mod clips;
 
+/// What is judged of single vehicles and people.
+const INCIDENTS: [EventKind; 3] = [EventKind::StoppedVehicle, EventKind::WrongWay, EventKind::Pedestrian];
+
+/// What is run, by the environment.
+struct Choice {
+    seeds: std::ops::Range<u64>,
+    weathers: Vec<Weather>,
+    kinds: Vec<Kind>,
+    fps: f64,
+    tell: bool,
+}
+
+impl Choice {
+    fn of_environment() -> Self {
+        let variable = |name: &str| std::env::var(name).ok();
+        let number = |name: &str, default: f64| variable(name).and_then(|text| text.parse().ok()).unwrap_or(default);
+        let first = number("MATPHO_BENCH_FIRST_SEED", 0.0) as u64;
+        let seeds = if is_smoke() { 1 } else { number("MATPHO_BENCH_SEEDS", 3.0) as u64 };
+        let named = |name: &str, word: &str| variable(name).is_none_or(|only| only.split(';').any(|w| w.trim() == word));
+        let (weathers, kinds) =
+            if is_smoke() { (&Weather::ALL[..1], &Kind::ALL[1..2]) } else { (&Weather::ALL[..], &Kind::ALL[..]) };
+        Self {
+            seeds: first..first + seeds,
+            weathers: weathers.iter().copied().filter(|w| named("MATPHO_BENCH_WEATHER", w.name())).collect(),
+            kinds: kinds.iter().copied().filter(|k| named("MATPHO_BENCH_STREETS", k.name())).collect(),
+            fps: number("MATPHO_BENCH_FPS", FPS),
+            tell: number("MATPHO_BENCH_TELL", 0.0) > 0.0,
+        }
+    }
+
+    fn street(&self, kind: Kind, weather: Weather, seed: u64) -> Result<Street> {
+        Ok(Street { fps: self.fps, ..kind.street(weather, seed)? })
+    }
+}
+
 fn main() -> Result<()> {
-    let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
-    let first = number("MATPHO_BENCH_FIRST_SEED", 0);
-    let seeds = if is_smoke() { 1 } else { number("MATPHO_BENCH_SEEDS", 3) };
-    let tell = number("MATPHO_BENCH_TELL", 0) > 0;
+    let choice = Choice::of_environment();
     let bodies = Bodies::build();
     println!(
-        "Command: `cargo bench -p matpho-benches --bench judgement_traffic`; {seeds} streets of each kind, from seed {first} on."
+        "Command: `cargo bench -p matpho-benches --bench judgement_traffic`; seeds {} to {} of each street, {} pictures a second.",
+        choice.seeds.start,
+        choice.seeds.end - 1,
+        choice.fps,
     );
     let wanted =
         |section: &str| std::env::var("MATPHO_BENCH_ONLY").map_or(true, |only| only.split(',').any(|word| word == section));
@@ -35,66 +71,76 @@ fn main() -> Result<()> {
         clips::judge();
     }
     if wanted("ablations") && !is_smoke() {
-        ablations(&bodies, first)?;
+        ablations(&choice, &bodies)?;
     }
-    if !wanted("streets") {
-        return Ok(());
+    if wanted("streets") {
+        let runs = streets(&choice, SetUp::Drawn, &bodies)?;
+        figures(&runs);
+        classes(&runs);
+        levels(&runs);
+        incidents(&runs);
+        congestion(&runs);
     }
-    let ask = ask(Params::default());
+    if wanted("undrawn") {
+        println!("\nThe same streets with nothing set up: the whole picture is the zone.");
+        let runs = streets(&choice, SetUp::Nothing, &bodies)?;
+        levels(&runs);
+        incidents(&runs);
+        congestion(&runs);
+    }
+    Ok(())
+}
+
+/// Plays all streets that are chosen.
+fn streets(choice: &Choice, set_up: SetUp, bodies: &Bodies) -> Result<Vec<Run>> {
+    let asks = [ask(Params::default(), set_up)];
     let mut runs = Vec::new();
-    for weather in if is_smoke() { &Weather::ALL[..1] } else { &Weather::ALL[..] } {
-        for kind in if is_smoke() { &Kind::ALL[1..2] } else { &Kind::ALL[..] } {
-            for seed in first..first + seeds {
-                let street = kind.street(*weather, seed)?;
+    for &weather in &choice.weathers {
+        for &kind in &choice.kinds {
+            for seed in choice.seeds.clone() {
+                let street = choice.street(kind, weather, seed)?;
                 let mut marks = Marks::default();
-                play(&street, &ask, &bodies, |moment| marks.look(moment))?;
-                if tell {
-                    for (event, list) in &marks.wrong {
-                        list.iter().for_each(|f| {
-                            eprintln!("{} {} {seed} at {:.1} s: {event} {}", weather.name(), kind.name(), f.t, f.what)
-                        });
-                    }
-                    for p in marks.periods.iter().filter(|p| p.said.level_of_service.is_some_and(|said| said != level(p.density)))
-                    {
-                        eprintln!(
-                            "{} {} {seed} to {:.0} s {:?}: level {} is said to be {}, density {:.1} to be {:.1}",
-                            weather.name(),
-                            kind.name(),
-                            p.to_s,
-                            p.direction,
-                            level(p.density),
-                            p.said.level_of_service.map_or(String::new(), |l| l.to_string()),
-                            p.density,
-                            p.said.density_pc_per_km_lane.unwrap_or(f32::NAN),
-                        );
-                    }
-                    for s in marks.stopped.values().filter(|s| s.seen_s > 20.0 && s.found_s.is_none_or(|f| f - s.from_s > 20.0)) {
-                        eprintln!(
-                            "{} {} {seed}: stopped {:.1} to {:.1} s found {:?}",
-                            weather.name(),
-                            kind.name(),
-                            s.from_s,
-                            s.to_s,
-                            s.found_s
-                        );
-                    }
+                play(&street, &asks, bodies, |_, moment| marks.look(moment))?;
+                if choice.tell {
+                    tell(&marks, &format!("{} {} {seed}", weather.name(), kind.name()));
                 }
-                runs.push(Run { weather: *weather, kind: *kind, minutes: street.seconds / 60.0, marks });
+                runs.push(Run { weather, kind, minutes: street.seconds / 60.0, marks });
             }
         }
     }
-    figures(&runs);
-    classes(&runs);
-    levels(&runs);
-    incidents(&runs);
-    congestion(&runs);
-    Ok(())
+    Ok(runs)
+}
+
+/// Lists what went wrong on a street.
+fn tell(marks: &Marks, street: &str) {
+    for (event, list) in &marks.wrong {
+        list.iter().for_each(|f| eprintln!("{street} at {:.1} s: {event} {}", f.t, f.what));
+    }
+    for p in marks.periods.iter().filter(|p| p.said.level_of_service.is_some_and(|said| said != level(p.density))) {
+        eprintln!(
+            "{street} to {:.0} s {}: level {} is said to be {}, density {:.1} to be {:.1}",
+            p.to_s,
+            p.zone,
+            level(p.density),
+            p.said.level_of_service.map_or(String::new(), |l| l.to_string()),
+            p.density,
+            p.said.density_pc_per_km_lane.unwrap_or(f32::NAN),
+        );
+    }
+    for kind in INCIDENTS {
+        for s in marks.missed(kind) {
+            eprintln!(
+                "{street}: {kind} from {:.1} to {:.1} s, seen for {:.1} s, from {:.0?} m, found {:?}",
+                s.from_s, s.to_s, s.seen_s, s.from_to_m, s.found_s
+            );
+        }
+    }
 }
 
 /// A rule, and parameters under which it says nothing.
 type Ablation = (&'static str, fn(&mut Params));
 
-/// Each rule off in turn, by parameters that silence it, on one street of each kind that has to do with incidents.
+/// Each rule off in turn, by parameters that silence it, on all streets but those on which nothing can happen.
 const ABLATIONS: [Ablation; 9] = [
     ("all rules on", |_| {}),
     ("stopped: waiting places are learned", |p| p.stopped_vehicle.waits_share = share(1.0)),
@@ -122,29 +168,35 @@ fn positive(value: f64) -> matpho_analytics::units::Positive {
     value.try_into().unwrap_or_else(|_| unreachable!("a positive number"))
 }
 
-fn ablations(bodies: &Bodies, first: u64) -> Result<()> {
-    let table = Table::begin(
-        "Ablations, day: found within 20 s of those there / false alarms",
-        &["rule that is off", "stopped vehicle", "wrong way", "on foot"],
-    );
-    for (name, silence) in ABLATIONS {
+fn ablations(choice: &Choice, bodies: &Bodies) -> Result<()> {
+    let silenced = |silence: fn(&mut Params)| {
         let mut params = Params::default();
         silence(&mut params);
-        let ask = ask(params);
-        let (mut found, mut wrong) = ([(0, 0); 3], [0; 3]);
-        let kinds =
-            [Kind::Jam, Kind::Signal, Kind::LonelySignal, Kind::Stopped, Kind::StoppedInDense, Kind::WrongWay, Kind::OnFoot];
-        for (kind, seed) in kinds.into_iter().flat_map(|kind| [(kind, first), (kind, first + 1)]) {
-            let mut marks = Marks::default();
-            play(&kind.street(Weather::Day, seed)?, &ask, bodies, |moment| marks.look(moment))?;
-            let recalls = [marks.stopped_recall(), marks.wrong_way_recall(), marks.on_foot_recall()];
-            let kinds = [EventKind::StoppedVehicle, EventKind::WrongWay, EventKind::Pedestrian];
-            for (n, ((there, in_time, _), kind)) in recalls.into_iter().zip(kinds).enumerate() {
-                found[n] = (found[n].0 + in_time, found[n].1 + there);
-                wrong[n] += marks.wrong.get(&kind).map_or(0, Vec::len);
+        ask(params, SetUp::Drawn)
+    };
+    let asks: Vec<Ask> = ABLATIONS.iter().map(|(_, silence)| silenced(*silence)).collect();
+    // Found, there, false alarms by rule and incident.
+    let mut sums = vec![[(0, 0, 0); INCIDENTS.len()]; asks.len()];
+    for &weather in &choice.weathers {
+        for &kind in choice.kinds.iter().filter(|kind| !matches!(kind, Kind::Free | Kind::Moderate | Kind::Dense)) {
+            for seed in choice.seeds.clone() {
+                let mut marks: Vec<Marks> = asks.iter().map(|_| Marks::default()).collect();
+                play(&choice.street(kind, weather, seed)?, &asks, bodies, |asked, moment| marks[asked].look(moment))?;
+                for (marks, sums) in marks.iter().zip(&mut sums) {
+                    for (sum, incident) in sums.iter_mut().zip(INCIDENTS) {
+                        let (there, in_time, _) = marks.recall(incident);
+                        let wrong = marks.wrong.get(&incident).map_or(0, Vec::len);
+                        *sum = (sum.0 + in_time, sum.1 + there, sum.2 + wrong);
+                    }
+                }
             }
         }
-        let cells: Vec<String> = (0..3).map(|n| format!("{} of {} / {}", found[n].0, found[n].1, wrong[n])).collect();
+    }
+    let weathers: Vec<&str> = choice.weathers.iter().map(|w| w.name()).collect();
+    let title = format!("Ablations, {}: found within 20 s of those there / false alarms", weathers.join(" and "));
+    let table = Table::begin(&title, &["rule that is off", "stopped vehicle", "wrong way", "on foot"]);
+    for ((name, _), sums) in ABLATIONS.iter().zip(&sums) {
+        let cells: Vec<String> = sums.iter().map(|(found, there, wrong)| format!("{found} of {there} / {wrong}")).collect();
         table.row(&[name, &cells[0], &cells[1], &cells[2]]);
     }
     Ok(())
@@ -157,10 +209,10 @@ struct Run {
     marks: Marks,
 }
 
-fn ask(mut params: Params) -> Ask {
+fn ask(mut params: Params, set_up: SetUp) -> Ask {
     params.congestion.measure_every_s = 30.0.try_into().unwrap_or(params.congestion.measure_every_s);
     let analytics = [Analytic::Congestion, Analytic::StoppedVehicle, Analytic::WrongWay, Analytic::Pedestrian].into();
-    Ask { analytics, params, calibrated: true, lines: true, directions: true }
+    Ask { analytics, params, set_up }
 }
 
 fn of(runs: &[Run], weather: Weather) -> impl Iterator<Item = &Run> {
@@ -281,15 +333,11 @@ fn incidents(runs: &[Run]) {
         if some.is_empty() {
             continue;
         }
-        for kind in [EventKind::StoppedVehicle, EventKind::WrongWay, EventKind::Pedestrian] {
+        for kind in INCIDENTS {
             let (mut there, mut found, mut delays) = (0, 0, Vec::new());
             let mut wrong: BTreeMap<&str, u32> = BTreeMap::new();
             for run in &some {
-                let (a, b, mut d) = match kind {
-                    EventKind::StoppedVehicle => run.marks.stopped_recall(),
-                    EventKind::WrongWay => run.marks.wrong_way_recall(),
-                    _ => run.marks.on_foot_recall(),
-                };
+                let (a, b, mut d) = run.marks.recall(kind);
                 there += a;
                 found += b;
                 delays.append(&mut d);
@@ -344,7 +392,8 @@ fn congestion(runs: &[Run]) {
                 let span = jam.map(|times| (times[0], times[times.len() - 1]));
                 let mut seen = false;
                 for (began, ended, zone) in &run.marks.congestion {
-                    let of_jam = span.filter(|(from, to)| zone == "inbound" && began > from && *began < to + 30.0);
+                    let of_jam =
+                        span.filter(|(from, to)| (zone == "inbound" || zone == "picture") && began > from && *began < to + 30.0);
                     let Some((from, to)) = of_jam else {
                         elsewhere += 1;
                         continue;

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result};
 use matpho_analytics::{Analytic, Params};
 use matpho_benches::{
-    judged::{Ask, plan, play},
+    judged::{Ask, SetUp, plan, play},
     streets::{Kind, Weather},
 };
 use matpho_scene::{FrameRecord, PictureSize, RecordedDetection};
@@ -30,13 +30,13 @@ fn main() -> Result<()> {
         let mut street = kind.street(weather, 1)?;
         street.seconds = seconds;
         let analytics = [Analytic::Congestion, Analytic::StoppedVehicle, Analytic::WrongWay, Analytic::Pedestrian].into();
-        let ask = Ask { analytics, params: Params::default(), calibrated: true, lines: true, directions: true };
+        let ask = Ask { analytics, params: Params::default(), set_up: SetUp::Drawn };
         let plan = plan(&street.watch(&bodies), street.begins, &ask)?;
         serde_json::to_writer_pretty(File::create(folder.join(format!("{name}.zones.json")))?, plan.zones())?;
         let mut out = BufWriter::new(File::create(folder.join(format!("{name}.jsonl")))?);
         let mut written = Ok(());
         let mut frame = 0;
-        play(&street, &ask, &bodies, |moment| {
+        play(&street, &[ask], &bodies, |_, moment| {
             let spec = moment.watch.spec();
             let size = PictureSize { width: spec.width as u32, height: spec.height as u32 };
             let model: matpho_scene::ModelId = "vehicles".parse().unwrap_or_else(|_| unreachable!("a slug"));

@@ -12,7 +12,7 @@ use matpho_sim::{Class, Direction, Object};
 
 use crate::{
     detector::class,
-    judged::{Moment, half_m, line_m, zone_name},
+    judged::{Moment, line_m, zone_name},
 };
 
 /// A vehicle that was to be found is one that was there, to be seen, for this long.
@@ -34,6 +34,8 @@ pub struct Sought {
     pub seen_s: f64,
     /// When it was announced.
     pub found_s: Option<f64>,
+    /// Nearest and farthest ahead of the camera, metres.
+    pub from_to_m: Option<(f32, f32)>,
 }
 
 /// Who was announced without having done what was said.
@@ -58,10 +60,10 @@ struct Instant {
 /// One measured period beside its truth.
 #[derive(Debug, Clone)]
 pub struct Period {
-    /// When it ended, and of which carriageway.
+    /// When it ended, and of which zone.
     pub to_s: f64,
     /// See `to_s`.
-    pub direction: Direction,
+    pub zone: String,
     /// What was said.
     pub said: TrafficFigures,
     /// What was there.
@@ -111,6 +113,9 @@ fn order(direction: Direction) -> Direction2 {
     }
 }
 
+/// The zone where none is drawn.
+const WHOLE_PICTURE: &str = "picture";
+
 /// Both, in that order.
 pub const DIRECTIONS: [Direction; 2] = [Direction::Inbound, Direction::Outbound];
 
@@ -135,6 +140,8 @@ impl Marks {
             }
             let sought = list.entry(o.id).or_insert_with(|| Sought { from_s: moment.t, ..Sought::default() });
             sought.to_s = moment.t;
+            let y = o.at_m[1];
+            sought.from_to_m = Some(sought.from_to_m.map_or((y, y), |(near, far)| (near.min(y), far.max(y))));
             sought.seen_s += if o.visible >= SEEN { step } else { 0.0 };
         }
         for output in moment.outputs {
@@ -177,7 +184,7 @@ impl Marks {
         if o.class == Class::Person {
             return;
         }
-        let y = o.at_m[1] - half_m(o.class);
+        let y = moment.watch.touches_m(o);
         let Some(line) = o.direction.map(|direction| line_m(moment.watch, direction)) else { return };
         if let Some(before) = self.before.insert(o.id, y)
             && (before > line) != (y > line)
@@ -193,14 +200,18 @@ impl Marks {
         for (class, n) in &said.counts {
             self.by_class.entry(*class).or_default().1 += n;
         }
-        let Some(direction) = DIRECTIONS.into_iter().find(|d| zone_name(*d) == zone) else { return };
-        let Some(km_lanes) = moment.areas.iter().find(|a| a.direction == direction).map(|a| a.km_lanes) else { return };
-        let over: Vec<Instant> = self.instants[&order(direction)].iter().filter(|i| i.t > from && i.t <= to).copied().collect();
-        let n = over.len().max(1) as f32;
+        // The whole picture is both carriageways.
+        let of_zone = |d: &Direction| zone == zone_name(*d) || zone == WHOLE_PICTURE;
+        let directions: Vec<Direction> = DIRECTIONS.into_iter().filter(of_zone).collect();
+        let km_lanes: f32 = moment.areas.iter().filter(|a| directions.contains(&a.direction)).map(|a| a.km_lanes).sum();
+        let within = |i: &&Instant| i.t > from && i.t <= to;
+        let over: Vec<Instant> =
+            directions.iter().flat_map(|d| self.instants[&order(*d)].iter().filter(within)).copied().collect();
+        let n = over.len().max(1) as f32 / directions.len().max(1) as f32;
         let vehicles = over.iter().map(|i| i.vehicles).sum::<u32>();
         self.periods.push(Period {
             to_s: to,
-            direction,
+            zone: zone.to_owned(),
             said: said.clone(),
             density: over.iter().map(|i| i.pcu).sum::<f32>() / n / km_lanes,
             speed_kmh: (vehicles > 0).then(|| over.iter().map(|i| i.speed_sum).sum::<f32>() / vehicles as f32),
@@ -246,7 +257,7 @@ impl Marks {
 
 /// Whether somebody is on the part of the carriageway that is watched.
 fn in_zone(o: &Object, moment: &Moment<'_>) -> bool {
-    moment.areas.iter().any(|area| area.holds(o))
+    moment.areas.iter().any(|area| area.holds(o, moment.watch))
 }
 
 /// Who is at a box.
@@ -273,6 +284,13 @@ pub fn level(density: f32) -> LevelOfService {
     [A, B, C, D, E, F][limits.iter().filter(|limit| density > **limit).count()]
 }
 
+impl Sought {
+    /// Whether it was there, to be seen, for so long, and was not announced within so many seconds.
+    pub fn is_missed(&self, needs_s: f64, within_s: f64) -> bool {
+        self.seen_s >= needs_s && self.found_s.is_none_or(|found| found - self.from_s > within_s)
+    }
+}
+
 /// Of those who had to be found: how many, how many in time, and delays.
 pub fn recall<'a>(sought: impl Iterator<Item = &'a Sought>, needs_s: f64, within_s: f64) -> (u32, u32, Vec<f64>) {
     let (mut all, mut in_time, mut delays) = (0, 0, Vec::new());
@@ -286,19 +304,28 @@ pub fn recall<'a>(sought: impl Iterator<Item = &'a Sought>, needs_s: f64, within
     (all, in_time, delays)
 }
 
+/// Whoever has to be found is found within this.
+const FOUND_WITHIN_S: f64 = 20.0;
+
 impl Marks {
-    /// Stopped vehicles: there, found within 20 s, delays.
-    pub fn stopped_recall(&self) -> (u32, u32, Vec<f64>) {
-        recall(self.stopped.values(), THERE_S, 20.0)
+    /// Those who had to be found for an event of `kind`, and how long they must have been there to count.
+    fn sought(&self, kind: EventKind) -> (&BTreeMap<u32, Sought>, f64) {
+        match kind {
+            EventKind::StoppedVehicle => (&self.stopped, THERE_S),
+            EventKind::WrongWay => (&self.wrong_way, PASSING_S),
+            _ => (&self.on_foot, WALKING_S),
+        }
     }
 
-    /// Wrong-way riders: there, found while there, delays.
-    pub fn wrong_way_recall(&self) -> (u32, u32, Vec<f64>) {
-        recall(self.wrong_way.values(), PASSING_S, 20.0)
+    /// Of an incident's kind: there, found within 20 s, delays.
+    pub fn recall(&self, kind: EventKind) -> (u32, u32, Vec<f64>) {
+        let (list, needs_s) = self.sought(kind);
+        recall(list.values(), needs_s, FOUND_WITHIN_S)
     }
 
-    /// People on foot: there, found within 20 s, delays.
-    pub fn on_foot_recall(&self) -> (u32, u32, Vec<f64>) {
-        recall(self.on_foot.values(), WALKING_S, 20.0)
+    /// Those who were not found in time.
+    pub fn missed(&self, kind: EventKind) -> impl Iterator<Item = &Sought> {
+        let (list, needs_s) = self.sought(kind);
+        list.values().filter(move |s| s.is_missed(needs_s, FOUND_WITHIN_S))
     }
 }

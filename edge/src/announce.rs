@@ -223,6 +223,26 @@ mod tests {
     }
 
     #[test]
+    fn each_event_names_the_weights_that_saw_it() {
+        let model = |id: &str, digit: &str| Some(ModelRef { id: id.parse().unwrap(), sha256: digit.repeat(64) });
+        let refs = ModelRefs { vehicles: model("vehicles", "a"), fire: model("fire", "b"), water: model("water", "c") };
+        let mut announcer = Announcer { models: refs, ..announcer(Ids::Random) };
+        let now = anchor(0).seen.at;
+        for (number, kind) in (1..).zip(EventKind::ALL) {
+            let finding = Finding { kind, ..finding(number, Phase::Began, 0, 0) };
+            let data = announcer.event(finding, anchor(0), now, false).data;
+            let weights: Vec<&str> = data.models.iter().map(|m| &m.sha256[..1]).collect();
+            let expected: &[&str] = match kind.as_str().split('.').next() {
+                Some("traffic") => &["a"],
+                Some("fire") => &["b"],
+                Some("flood") => &["c"],
+                _ => &[],
+            };
+            assert_eq!(weights, expected, "{kind}");
+        }
+    }
+
+    #[test]
     fn derived_ids_are_the_same_each_time_and_differ_by_source_and_number() {
         let now = anchor(0).seen.at;
         let id = |seed: &str, number| {

@@ -13,12 +13,12 @@ use matpho_scene::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    analytic::Analytic,
     desk::{Desk, Open, Statement, proof, stop_all},
     hysteresis::{Change, Latch},
     io::{Condition, StreamState},
     lost::{Arrival, ArrivalWatch},
     moment::Moment,
-    plan::Analytic,
     units::{Positive, Seconds, Share},
     window::Trace,
 };

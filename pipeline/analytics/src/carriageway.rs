@@ -6,8 +6,8 @@ use matpho_scene::{GroundPlane, GroundPoint, NormBox, NormPoint};
 
 use crate::{
     desk::Ground,
-    plan::{PcuWeights, Purpose, Zone},
     road::{Mover, Road},
+    zone::{PcuWeights, Purpose, Zone},
 };
 
 /// Points across and down at which coverage is looked up.

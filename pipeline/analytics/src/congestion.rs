@@ -20,15 +20,15 @@ use crate::{
     carriageway::{Carriageway, Snapshot},
     desk::{Desk, Ground, Open, Said, Statement, proof, stop_all},
     free_flow::{FreeFlow, travel_time_index},
-    io::{AnalyticSummary, Output},
+    io::{AnalyticSummary, Output, worst},
     memory::ZoneMemory,
     moment::Moment,
-    plan::{PcuWeights, Zone},
-    road::Road,
+    road::{Mover, Road},
     signal::SignalWatch,
     units::{Positive, Seconds, Share},
     volume,
     window::Trace,
+    zone::{PcuWeights, Zone},
 };
 
 /// Parameters of congestion, `[analytics.congestion]`.
@@ -334,14 +334,17 @@ impl Traffic {
         }
     }
 
-    /// Vehicles that stand for minutes while the others flow are no traffic.
+    /// Vehicles that stand for minutes while the others flow are no traffic. In a jam nobody parks who was seen to come: where cars stand and motorbikes
+    /// filter through, most of the traffic moves, and the jam is one.
     fn park(&self, road: &mut Road, snapshot: &Snapshot, params: &CongestionParams) {
         let after = params.parked_after_s.span();
-        let standing_long = road.vehicles().filter(|m| !m.parked && m.standing() >= after).count() as u32;
+        let jam = self.congestion.is_some() || self.bins.back().is_some_and(|bin| bin.jam);
+        let stands_long = |m: &Mover| !m.parked && m.standing() >= after && !(jam && m.arrived);
+        let standing_long = road.vehicles().filter(|m| stands_long(m)).count() as u32;
         let others = snapshot.vehicles.saturating_sub(standing_long);
         let others_stopped = snapshot.stopped.saturating_sub(standing_long);
         if standing_long > 0 && others as f32 * PARKED_OTHERS_STOPPED_MAX >= others_stopped as f32 {
-            for mover in road.kept_mut().filter(|m| m.class.is_vehicle() && m.standing() >= after) {
+            for mover in road.kept_mut().filter(|m| m.class.is_vehicle() && stands_long(m)) {
                 mover.parked = true;
             }
         }
@@ -613,15 +616,4 @@ impl Congestion {
             ..AnalyticSummary::default()
         }
     }
-}
-
-/// The judgement of several zones: what is present anywhere is present; clear means that it is clear somewhere and nothing is worse.
-pub(crate) fn worst(judgements: impl Iterator<Item = Judgement>) -> Judgement {
-    let rank = |j: &Judgement| match j {
-        Judgement::Unknown => 0,
-        Judgement::Clear => 1,
-        Judgement::Suspected => 2,
-        Judgement::Present => 3,
-    };
-    judgements.max_by_key(rank).unwrap_or(Judgement::Unknown)
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use matpho_scene::{Class, MediaTime, NormBox, PictureHealth, ZoneId, event::DepthBand, measurement::Judgement};
 
 use crate::{
+    analytic::Analytic,
     camera::{CameraWatch, Sight},
     congestion::Congestion,
     desk::Desk,
@@ -14,10 +15,11 @@ use crate::{
     memory::Memory,
     moment::WatchClock,
     pedestrian::Pedestrians,
-    plan::{Analytic, CameraPlan, Purpose},
+    plan::CameraPlan,
     road::Road,
     stopped_vehicle::StoppedVehicles,
     wrong_way::WrongWay,
+    zone::Purpose,
 };
 
 /// An analytic whose model has not looked for this long (in media time) no longer knows.

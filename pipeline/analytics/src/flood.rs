@@ -14,9 +14,9 @@ use crate::{
     desk::{Desk, Open, Said, Statement, proof, stop_all},
     io::{AnalyticSummary, Output},
     moment::Moment,
-    plan::Zone,
     units::{Seconds, Share},
     window::{Trace, Window, median},
+    zone::Zone,
 };
 
 /// Parameters of flooding, `[analytics.flood]`.
@@ -162,7 +162,7 @@ impl Surface {
         Self {
             id: zone.id.clone(),
             polygon: zone.polygon.clone(),
-            whole_picture: zone.purpose == crate::plan::Purpose::WholePicture,
+            whole_picture: zone.purpose == crate::zone::Purpose::WholePicture,
             readings: Window::new(span),
             gauge: Gauge::new(zone.marks.clone(), span),
             dry: WaterMemory::within(&zone.polygon),
@@ -404,7 +404,7 @@ impl Flood {
     }
 
     pub fn judgement(&self) -> Judgement {
-        crate::congestion::worst(self.zones.iter().map(|zone| zone.judgement(&self.params)))
+        crate::io::worst(self.zones.iter().map(|zone| zone.judgement(&self.params)))
     }
 
     pub fn summary(&self) -> AnalyticSummary {

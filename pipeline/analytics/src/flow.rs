@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use matpho_scene::{NormPoint, TrackId};
 
-use crate::{moment::Moment, road::Step};
+use crate::{moment::Moment, path::Step};
 
 /// Cells across and down: at 16:9 they are square.
 const COLUMNS: usize = 32;

@@ -8,7 +8,7 @@ use matpho_scene::{
     measurement::{Judgement, Measurement},
 };
 
-use crate::plan::Analytic;
+use crate::analytic::Analytic;
 
 /// What reaches the analytics of one camera.
 #[derive(Debug, Clone, Copy)]
@@ -139,4 +139,15 @@ pub struct AnalyticSummary {
     pub water_share_max: Option<f32>,
     /// Highest score that the model gave.
     pub score_max: Option<f32>,
+}
+
+/// The judgement of several zones: what is present anywhere is present; clear means that it is clear somewhere and nothing is worse.
+pub(crate) fn worst(judgements: impl Iterator<Item = Judgement>) -> Judgement {
+    let rank = |j: &Judgement| match j {
+        Judgement::Unknown => 0,
+        Judgement::Clear => 1,
+        Judgement::Suspected => 2,
+        Judgement::Present => 3,
+    };
+    judgements.max_by_key(rank).unwrap_or(Judgement::Unknown)
 }

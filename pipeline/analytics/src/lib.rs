@@ -46,6 +46,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod analytic;
 pub mod camera;
 pub mod congestion;
 pub mod depth;
@@ -58,6 +59,7 @@ pub mod plan;
 pub mod stopped_vehicle;
 pub mod units;
 pub mod wrong_way;
+pub mod zone;
 
 mod carriageway;
 mod desk;
@@ -69,6 +71,7 @@ mod lost;
 mod memory;
 mod moment;
 mod occlusion;
+mod path;
 mod road;
 mod sequence;
 mod signal;
@@ -76,10 +79,12 @@ mod size;
 mod volume;
 mod window;
 
+pub use analytic::{Analytic, AnalyticError};
 pub use depth::{Mark, MarkOn};
 pub use engine::CameraAnalytics;
 pub use flood::WaterMemory;
 pub use hours::Hours;
 pub use io::{AnalyticSummary, Condition, Input, Observation, Output, Request, StreamState, Summary};
 pub use memory::Memory;
-pub use plan::{Analytic, CameraPlan, Params, PcuWeights, PlanError, Purpose, Zone};
+pub use plan::{CameraPlan, Params, PlanError};
+pub use zone::{PcuWeights, Purpose, Zone};

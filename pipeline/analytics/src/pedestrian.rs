@@ -13,10 +13,10 @@ use crate::{
     carriageway::Carriageway,
     desk::{Desk, Open, Statement, proof, stop_all},
     moment::Moment,
-    plan::Zone,
     road::{Mover, Road},
     units::{Seconds, Share},
     window::Trace,
+    zone::Zone,
 };
 
 /// Parameters of pedestrians, `[analytics.pedestrian]`.
@@ -153,6 +153,10 @@ impl Lane {
     }
 
     fn statement(&self, person: &Mover, now: Moment, since: Moment, after: Seconds) -> Statement {
+        let ground = self.carriageway.ground();
+        let mut thresholds =
+            vec![("after_s", after.get()), ("walk_box_lengths_per_s_max", f64::from(WALK_BOX_LENGTHS_PER_S_MAX))];
+        thresholds.extend(ground.calibrated.then_some(("walk_kmh_max", f64::from(WALK_KMH_MAX))));
         Statement {
             at: now.at,
             severity: Severity::Moderate,
@@ -165,10 +169,10 @@ impl Lane {
                 path: person.way(),
             },
             proof: proof(
-                "a person's foot stays on the carriageway, and no two-wheeler is under them",
-                &[("after_s", after.get()), ("walk_box_lengths_per_s_max", f64::from(WALK_BOX_LENGTHS_PER_S_MAX))],
+                "a person's foot stays on the carriageway at no more than a run, and no two-wheeler is under them",
+                &thresholds,
                 &[&self.trace],
-                false,
+                ground,
             ),
         }
     }
@@ -210,7 +214,7 @@ impl Pedestrians {
     }
 
     pub fn judgement(&self) -> Judgement {
-        crate::congestion::worst(self.lanes.iter().map(|lane| match (lane.looked, &lane.open) {
+        crate::io::worst(self.lanes.iter().map(|lane| match (lane.looked, &lane.open) {
             (_, Some(_)) => Judgement::Present,
             (true, None) => Judgement::Clear,
             (false, None) => Judgement::Unknown,

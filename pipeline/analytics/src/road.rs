@@ -12,6 +12,7 @@ use crate::{
     flow::FlowField,
     moment::Moment,
     occlusion::{FreeShape, hidden_to},
+    path::{Step, distance, thinned},
     size::CarSizes,
 };
 
@@ -33,8 +34,6 @@ const HIDDEN_SHARE: f32 = 0.5;
 const HIDDEN: Duration = Duration::from_secs(90);
 /// Who stood this long and drives on was released.
 const RELEASED_AFTER: Duration = Duration::from_secs(4);
-/// The most points of a way that is told.
-pub(crate) const WAY_POINTS: usize = 24;
 /// A new track that appears where another one stood takes its place: same vehicle, new number.
 const HEIR_IOU_MIN: f32 = 0.45;
 const HEIR_STANDING: Duration = Duration::from_secs(1);
@@ -57,21 +56,6 @@ const SURE_HITS_MIN: u32 = 2;
 const SURE_SHARE_MIN: f32 = 0.4;
 /// The most tracks that are kept; a crowd beyond it is not told apart anyhow.
 const MOVERS_MAX: usize = 1024;
-
-/// A point of a path.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Step {
-    pub when: Moment,
-    /// Where it touches the road.
-    pub foot: NormPoint,
-    /// Middle of the box, in picture heights.
-    pub x: f32,
-    pub y: f32,
-    /// Box length, in picture heights.
-    pub length: f32,
-    /// Whether the detector was sure of it. Weak sightings keep a track alive, but prove nothing.
-    pub sure: bool,
-}
 
 /// A vehicle and the counting line of a zone (by index).
 #[derive(Debug, Clone, Copy)]
@@ -327,24 +311,12 @@ impl Mover {
     }
 }
 
-/// At most [`WAY_POINTS`] of a way's points, its ends among them.
-pub(crate) fn thinned(points: impl ExactSizeIterator<Item = NormPoint>) -> Vec<NormPoint> {
-    let n = points.len();
-    let every = n.div_ceil(WAY_POINTS - 1).max(1);
-    points.enumerate().filter(|(i, _)| i % every == 0 || i + 1 == n).map(|(_, p)| p).collect()
-}
-
 /// Whether the picture's edge cuts a box.
 fn is_cut(b: NormBox) -> bool {
     /// Edges of boxes tremble by some per cent of its sides.
     const EDGE: f32 = 0.04;
     let (across, down) = (EDGE * b.width(), EDGE * b.height());
     b.x1() <= across || b.y1() <= down || b.x2() >= 1.0 - across || b.y2() >= 1.0 - down
-}
-
-/// Distance of two points of paths, in picture heights.
-pub(crate) fn distance(a: Step, b: Step) -> f32 {
-    (a.x - b.x).hypot(a.y - b.y)
 }
 
 /// All that is tracked.

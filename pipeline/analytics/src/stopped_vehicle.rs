@@ -17,10 +17,11 @@ use crate::{
     desk::{Desk, Open, Statement, proof, stop_all},
     flow::Waits,
     moment::Moment,
-    plan::Zone,
-    road::{Mover, Road, Step, distance, overlap_of},
+    path::{Step, distance},
+    road::{Mover, Road, overlap_of},
     units::{Positive, Seconds, Share},
     window::Trace,
+    zone::Zone,
 };
 
 /// Parameters of stopped vehicles, `[analytics.stopped_vehicle]`.
@@ -355,9 +356,11 @@ fn step(
             &[
                 ("after_s", quick.as_secs_f64()),
                 ("alone_after_s", slow.as_secs_f64()),
+                ("move_box_lengths_max", f64::from(params.move_box_lengths)),
                 ("passed_by_min", f64::from(params.passed_by_min)),
                 ("passed_for_s", PASSING_FOR.as_secs_f64()),
                 ("queue_share_max", f64::from(params.queue_share)),
+                ("queue_over_s", params.queue_over_s.get()),
             ],
             &[&case.trace],
             carriageway.ground(),
@@ -422,12 +425,10 @@ impl StoppedVehicles {
     }
 
     pub fn judgement(&self) -> Judgement {
-        crate::congestion::worst(self.lanes.iter().map(|lane| {
-            match (lane.looked, lane.cases.iter().any(|case| case.open.is_some())) {
-                (false, _) => Judgement::Unknown,
-                (true, true) => Judgement::Present,
-                (true, false) => Judgement::Clear,
-            }
+        crate::io::worst(self.lanes.iter().map(|lane| match (lane.looked, lane.cases.iter().any(|case| case.open.is_some())) {
+            (false, _) => Judgement::Unknown,
+            (true, true) => Judgement::Present,
+            (true, false) => Judgement::Clear,
         }))
     }
 }

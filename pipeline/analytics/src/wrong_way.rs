@@ -14,10 +14,11 @@ use crate::{
     carriageway::Carriageway,
     desk::{Desk, Ground, Open, Statement, proof, stop_all},
     moment::Moment,
-    plan::Zone,
-    road::{Mover, Road, Step, distance},
+    path::{Step, distance},
+    road::{Mover, Road},
     units::{Positive, Seconds, Share},
     window::Trace,
+    zone::Zone,
 };
 
 /// Parameters of wrong-way driving, `[analytics.wrong_way]`.
@@ -31,6 +32,9 @@ pub struct WrongWayParams {
     pub distance_m: Positive,
     /// Over at least this many frames.
     pub frames_min: u32,
+    /// Sightings of a vehicle further apart than this prove no way: between them it may have been taken for another, and a stream of vehicles that is looked at
+    /// too rarely seems to run backwards, as a wheel does in a film. Where pictures come more rarely, nothing is said: unknown.
+    pub apart_s_max: Seconds,
     /// This share of its steps must lead against the direction: a jump of the tracker is one step.
     pub opposing_share: Share,
     /// Where no direction is drawn: so many vehicles must have driven through a place before its direction is known.
@@ -47,6 +51,7 @@ impl Default for WrongWayParams {
             distance_box_lengths: Positive::of(2.5),
             distance_m: Positive::of(8.0),
             frames_min: 5,
+            apart_s_max: Seconds::of(0.7),
             opposing_share: Share::of(0.8),
             learn_tracks_min: 8,
             learn_coherence: Share::of(0.9),
@@ -66,6 +71,8 @@ const JUMP_BOX_LENGTHS: f32 = 1.0;
 const JUMP_BOX_LENGTHS_PER_S: f32 = 10.0;
 /// Inside a queue so many times the distance is asked for.
 const QUEUE_FACTOR: f32 = 2.0;
+/// By how much the newest picture moves the mean time between pictures.
+const APART_NEW: f32 = 0.2;
 /// An event is updated at most this often.
 const UPDATE_EVERY: Duration = Duration::from_secs(30);
 
@@ -135,7 +142,9 @@ impl Lane {
         let mut first_known = None;
         let inside = |s: &&Step| s.sure && self.carriageway.zone().polygon.contains(s.foot);
         let steps: Vec<&Step> = mover.path().filter(inside).collect();
-        for pair in steps.windows(2) {
+        let apart = |pair: &[&Step]| pair[1].when.since(pair[0].when) > params.apart_s_max.span();
+        let unbroken = steps.windows(2).rposition(apart).map_or(0, |last| last + 1);
+        for pair in steps[unbroken..].windows(2) {
             let (dx, dy) = ((pair[1].x - pair[0].x) / pair[1].length, (pair[1].y - pair[0].y) / pair[1].length);
             let length = dx.hypot(dy);
             if length < STEP_BOX_LENGTHS_MIN {
@@ -244,6 +253,7 @@ fn statement(mover: &Mover, now: Moment, began: Moment, sum: &Against, trace: &T
                 ("distance_m", f64::from(params.distance_m)),
                 ("opposing_share_min", f64::from(params.opposing_share)),
                 ("frames_min", f64::from(params.frames_min)),
+                ("apart_s_max", params.apart_s_max.get()),
             ],
             &[trace],
             Ground { calibrated: sum.metres.is_some(), error_m: sum.ground_error_m },
@@ -256,6 +266,8 @@ fn statement(mover: &Mover, now: Moment, began: Moment, sum: &Against, trace: &T
 pub(crate) struct WrongWay {
     params: WrongWayParams,
     lanes: Vec<Lane>,
+    /// Time between pictures, a running mean.
+    apart_s: Option<f32>,
 }
 
 impl WrongWay {
@@ -266,11 +278,15 @@ impl WrongWay {
             cases: Vec::new(),
             done: Vec::new(),
         };
-        Self { params, lanes: zones.map(lane).collect() }
+        Self { params, lanes: zones.map(lane).collect(), apart_s: None }
     }
 
     /// The tracks of a picture are in `road`.
     pub fn look(&mut self, road: &Road, aspect: f32, desk: &mut Desk) {
+        let step_s = road.step().as_secs_f32();
+        if step_s > 0.0 {
+            self.apart_s = Some(self.apart_s.map_or(step_s, |mean| mean + APART_NEW * (step_s - mean)));
+        }
         for lane in &mut self.lanes {
             lane.look(road, aspect, &self.params, desk);
         }
@@ -282,9 +298,10 @@ impl WrongWay {
         }
     }
 
-    /// Unknown where no direction is drawn and none is learned yet.
+    /// Unknown where no direction is drawn and none is learned yet, and where pictures come too rarely.
     pub fn judgement(&self) -> Judgement {
-        crate::congestion::worst(self.lanes.iter().map(|lane| match (lane.knows, lane.cases.is_empty()) {
+        let looks = self.apart_s.is_some_and(|mean| mean <= self.params.apart_s_max.span().as_secs_f32());
+        crate::io::worst(self.lanes.iter().map(|lane| match (lane.knows && looks, lane.cases.is_empty()) {
             (_, false) => Judgement::Present,
             (true, true) => Judgement::Clear,
             (false, true) => Judgement::Unknown,

@@ -3,7 +3,7 @@
 //!
 //! Not here: pixels (`camera.rs`). What hides whom is told by boxes here and by silhouettes there; the two agree within some per cent of `visible`.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::camera::view_of;
 use crate::describe::strip;
@@ -63,6 +63,8 @@ pub struct Watch {
     view: View,
     bodies: Bodies,
     traffic: Traffic,
+    /// See [`Watch::touches_m`].
+    touches_m: BTreeMap<u32, f32>,
 }
 
 /// A stretch of one carriageway, as an installer would draw it.
@@ -90,7 +92,13 @@ impl Watch {
         let seed = hash(scenario.seed.wrapping_mul(7919) ^ camera.seed.unwrap_or(place + 1));
         // The pavement's width only places walkers.
         let traffic = Traffic::new(camera, Script::new(scenario, &camera.events), &bodies.models, seed, 3.0);
-        Self { spec: camera.clone(), view: view_of(camera, 0.0, 0.0), bodies: bodies.clone(), traffic }
+        Self {
+            spec: camera.clone(),
+            view: view_of(camera, 0.0, 0.0),
+            bodies: bodies.clone(),
+            traffic,
+            touches_m: BTreeMap::new(),
+        }
     }
 
     /// Everybody on the street at scenario time `t` (never before the last one), nearest first. Who is not seen has `visible` 0.
@@ -108,6 +116,10 @@ impl Watch {
         }
         all.sort_by(|a, b| a.0.at_m[1].total_cmp(&b.0.at_m[1]));
         let (w, h) = (self.spec.width as f32, self.spec.height as f32);
+        let m = self.ground().map(|v| v as f32);
+        let ahead_m = |x: f32, y: f32| (m[3] * x + m[4] * y + m[5]) / (m[6] * x + m[7] * y + m[8]);
+        let touch = |(o, full): &(Object, [f32; 4])| (o.id, ahead_m((full[0] + full[2]) / 2.0 / w, full[3] / h));
+        self.touches_m = all.iter().map(touch).collect();
         let mut hidden = Cells::new(w, h);
         all.into_iter()
             .map(|(mut object, full)| {
@@ -120,6 +132,12 @@ impl Watch {
                 object
             })
             .collect()
+    }
+
+    /// How far ahead of the camera somebody of the last [`Watch::at`] touches the road at the lower side of the box around all of them, metres: where a
+    /// detector would have them stand that saw them whole.
+    pub fn touches_m(&self, object: &Object) -> f32 {
+        self.touches_m.get(&object.id).copied().unwrap_or(object.at_m[1])
     }
 
     /// A stretch of a carriageway to `far_m` ahead of the camera; `None` where it is not in the picture.
@@ -285,6 +303,22 @@ mod tests {
     fn scenario() -> Scenario {
         let text = "seed = 5\n[[camera]]\nid = \"a\"\nwidth = 640\nheight = 360\ntraffic = { inbound_per_h = 2500, outbound_per_h = 2500, walkers = 0 }\n";
         Scenario::parse(text, Path::new("test.toml")).expect("a scenario")
+    }
+
+    #[test]
+    fn bodies_touch_the_road_near_their_nearer_end() {
+        let scenario = scenario();
+        let mut watch = Watch::new(&scenario, &scenario.cameras[0], &Bodies::build());
+        let mut offs = Vec::new();
+        for t in [2.0, 5.0, 9.0] {
+            let seen = watch.at(t);
+            for v in &watch.traffic.vehicles {
+                let nearer_end = v.place().1 - v.length / 2.0;
+                let Some(o) = seen.iter().find(|o| o.id == v.id).filter(|_| (10.0..50.0).contains(&nearer_end)) else { continue };
+                offs.push(watch.touches_m(o) - nearer_end);
+            }
+        }
+        assert!(offs.len() > 30 && offs.iter().all(|off| (-0.3..1.6).contains(off)), "{offs:?}");
     }
 
     #[test]

@@ -6,4 +6,5 @@ mod script;
 mod camera;
 mod fire;
 mod flood;
+mod proof;
 mod traffic;

@@ -6,7 +6,8 @@ use matpho_analytics::{
     Analytic, CameraAnalytics, CameraPlan, Input, Memory, Observation, Output, Params, Purpose, Request, StreamState, Zone,
 };
 use matpho_scene::{
-    Class, Detection, MediaTime, NormBox, PictureHealth, PictureSize, Polygon, Score, TrackId, Tracked, WaterReading, ZoneId,
+    Class, Detection, GroundPlane, MediaTime, NormBox, PictureHealth, PictureSize, Polygon, Score, TrackId, Tracked,
+    WaterReading, ZoneId,
     event::{Detail, Finding},
     health::Shift,
     measurement::Figures,
@@ -198,7 +199,16 @@ impl Story {
 
     /// Plays the story; one line for all that was said.
     pub fn play(&self) -> String {
-        let mut said = String::new();
+        self.tell().lines
+    }
+
+    /// Plays the story; all that was said of events.
+    pub fn findings(&self) -> Vec<Finding> {
+        self.tell().findings
+    }
+
+    fn tell(&self) -> Said {
+        let mut said = Said::default();
         let mut analytics = CameraAnalytics::new(self.plan.clone());
         self.memory.iter().for_each(|memory| analytics.remember(memory));
         let mut asks = self.asks.clone();
@@ -232,7 +242,7 @@ impl Story {
             while asks.first().is_some_and(|(when, _)| *when <= t) {
                 let (_, analytic) = asks.remove(0);
                 let judgement = analytics.judgements()[&analytic];
-                writeln!(said, "{t:6.1} ? {analytic} {judgement:?}").unwrap();
+                writeln!(said.lines, "{t:6.1} ? {analytic} {judgement:?}").unwrap();
             }
         }
         if self.stop {
@@ -240,7 +250,7 @@ impl Story {
             self.drain(&mut analytics, &mut said);
         }
         for (t, analytic) in asks {
-            writeln!(said, "{t:6.1} ? {analytic} {:?}", analytics.judgements()[&analytic]).unwrap();
+            writeln!(said.lines, "{t:6.1} ? {analytic} {:?}", analytics.judgements()[&analytic]).unwrap();
         }
         said
     }
@@ -308,10 +318,14 @@ impl Story {
         );
     }
 
-    fn drain(&self, analytics: &mut CameraAnalytics, said: &mut String) {
+    fn drain(&self, analytics: &mut CameraAnalytics, said: &mut Said) {
+        let Said { lines: said, findings } = said;
         while let Some(output) = analytics.poll_output() {
             match output {
-                Output::Finding(finding) => writeln!(said, "{}", line(&finding)).unwrap(),
+                Output::Finding(finding) => {
+                    writeln!(said, "{}", line(&finding)).unwrap();
+                    findings.push(finding);
+                }
                 Output::Measurement(m) if self.measurements => {
                     write!(said, "{:6.1} = {} from {:.1}: ", m.to.as_secs_f64(), m.zone, m.from.as_secs_f64()).unwrap();
                     match m.figures {
@@ -325,6 +339,13 @@ impl Story {
             }
         }
     }
+}
+
+/// What was said, as lines, and whole.
+#[derive(Debug, Default)]
+struct Said {
+    lines: String,
+    findings: Vec<Finding>,
 }
 
 /// A finding as a line: when, number, phase, kind, severity, what is special about it, since when, why it ended.
@@ -401,6 +422,12 @@ pub fn road() -> Zone {
     let mut zone = Zone::new("road".parse().unwrap(), Purpose::Carriageway, polygon);
     zone.direction = Some([[0.1, 0.7], [0.9, 0.7]].try_into().unwrap());
     zone
+}
+
+/// The same road, 100 m of it and 16 m wide, known to 0.3 m.
+pub fn surveyed_road() -> Zone {
+    let ground = GroundPlane { matrix: [100.0, 0.0, 0.0, 0.0, 40.0, 0.0, 0.0, 0.0, 1.0] };
+    Zone { ground: Some(ground), ground_error_m: Some(0.3), ..road() }
 }
 
 /// One road, all analytics, defaults changed as given.

@@ -96,6 +96,17 @@ fn a_car_parked_at_the_kerb_leaves_the_counts() {
 }
 
 #[test]
+fn cars_that_stand_in_a_jam_do_not_park_while_motorbikes_filter_through() {
+    let bikes = (0..300).map(|i| 80.0 + 2.0 * i as f64).map(|t| motorbike(&[(t, 0.03, 0.55), (t + 40.0, 0.97, 0.55)]));
+    let mut story = Story::new(plan_of(&[Congestion], surveyed_road()), 2.0, 600.0).with(jam(60.0, 640.0)).with(bikes);
+    story.measurements = true;
+    let said = story.play();
+    let levels: Vec<&str> = said.lines().filter_map(|line| line.split_once("level Some(")).map(|(_, level)| &level[..1]).collect();
+    assert_eq!(levels.concat(), "AFFFFFFFFF", "{said}");
+    assert!(said.contains("began traffic.congestion") && !said.contains("ended"), "{said}");
+}
+
+#[test]
 fn stop_and_go_counts_each_vehicle_once() {
     // Five cars that stop three times, one of them under a new number each time.
     let stop_and_go = |i: usize| {
@@ -220,6 +231,27 @@ fn without_a_drawn_direction_it_is_learned_from_the_others() {
             69.0 #1 ended traffic.wrong_way severe motorcycle since 60.0 Cleared
             ",
         );
+}
+
+#[test]
+fn too_few_pictures_a_second_prove_no_wrong_way() {
+    // Riders in a row, each a little less than the gap further on with every picture: the tracker takes each for the one behind it, and sees a track that
+    // goes back. At five pictures a second the same track is believed.
+    let seen_back = || car(&[(20.0, 0.97, 0.7), (32.0, 0.03, 0.7)]);
+    let story = |fps: f64| {
+        Story::new(plan_of(&[WrongWay], road()), fps, 50.0)
+            .with(flow(0.0, 50.0, 2.0, 0.85))
+            .with([seen_back()])
+            .ask(19.0, WrongWay)
+    };
+    story(1.0).expect("19.0 ? wrong_way Unknown");
+    story(5.0).expect(
+        "
+            19.0 ? wrong_way Clear
+            21.6 #1 began traffic.wrong_way severe car since 20.0
+            35.0 #1 ended traffic.wrong_way severe car since 20.0 Cleared
+            ",
+    );
 }
 
 #[test]

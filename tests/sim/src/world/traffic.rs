@@ -13,6 +13,9 @@ pub(crate) const STEP_S: f64 = 0.1;
 const NEAR_M: f32 = -16.0;
 const FAR_M: f32 = 185.0;
 const LENGTH_M: f32 = FAR_M - NEAR_M;
+/// Whoever comes the wrong way and gets no further for this long pushes his motorbike onto the pavement: two that meet head-on would stand for good, and all behind
+/// them.
+const GIVES_UP_S: f32 = 4.0;
 /// What is kept between bodies at any time, metres.
 const CLEAR_M: f32 = 0.25;
 /// A bottleneck's cycle: nothing passes for the first part, a few crawl through in the rest.
@@ -35,6 +38,8 @@ pub(crate) struct Vehicle {
     pub paint: Rgb,
     pub cloth: Rgb,
     pub wrong_way: bool,
+    /// How long it has stood.
+    stood_s: f32,
     /// Index of the event that made it stand.
     pub halted_by: Option<usize>,
     /// Index of the event that has it walk on the carriageway.
@@ -194,7 +199,8 @@ impl Traffic {
             }
         }
         // Measured at the end that is still to come in: the middle of a bus is metres outside when its front appears.
-        self.vehicles.retain(|v| v.s < LENGTH_M && v.s + v.length / 2.0 > 0.0);
+        let gone = |v: &Vehicle| v.s >= LENGTH_M || v.s + v.length / 2.0 <= 0.0 || (v.wrong_way && v.stood_s > GIVES_UP_S);
+        self.vehicles.retain(|v| !gone(v));
         self.steps += 1;
     }
 
@@ -376,6 +382,7 @@ impl Traffic {
             paint: self.dice.pick(m.paints),
             cloth: self.dice.pick(CLOTHS),
             wrong_way: false,
+            stood_s: 0.0,
             halted_by: None,
             on_foot_for: None,
             aim_o: 0.0,
@@ -575,6 +582,7 @@ impl Traffic {
         new_v = new_v.min((room / dt).max(0.0));
         let me = &mut self.vehicles[i];
         me.v = new_v;
+        me.stood_s = if new_v < 0.3 { me.stood_s + dt } else { 0.0 };
         me.s += new_v * dt * if me.wrong_way { -1.0 } else { 1.0 };
     }
 
@@ -637,6 +645,22 @@ mod tests {
                 assert!(v.v >= 0.0 && v.v < 25.0 && v.s.is_finite() && v.o > 0.0, "{v:?}");
             }
         });
+    }
+
+    #[test]
+    fn who_comes_the_wrong_way_blocks_the_street_for_no_longer_than_a_moment() {
+        let riders = ["inbound", "outbound"]
+            .map(|d| format!("[[camera.event]]\nkind = \"wrong_way\"\nat_s = 0\ndirection = \"{d}\"\nevery_s = 15\n"));
+        let mut came = std::collections::BTreeSet::new();
+        run(&riders.concat(), 600, |traffic, t| {
+            for v in traffic.vehicles.iter().filter(|v| v.wrong_way) {
+                came.insert((v.id, v.direction == Direction::Inbound));
+                assert!(v.stood_s <= GIVES_UP_S + 0.2, "at {t} s: {v:?}");
+            }
+            let standing = traffic.vehicles.iter().filter(|v| v.stood_s > 20.0).count();
+            assert!(standing == 0, "{standing} vehicles have stood for 20 s at {t} s");
+        });
+        assert!(came.len() > 100, "only {} came", came.len());
     }
 
     #[test]
