@@ -76,7 +76,14 @@ impl Pool {
     /// Begins a transaction, each database by its own words.
     pub(super) async fn begin(&self, sqlite: &'static str, postgres: &'static str) -> Result<Open, sqlx::Error> {
         Ok(match self {
-            Self::Sqlite(pool) => On::Sqlite(pool.begin_with(sqlite).await?),
+            Self::Sqlite(pool) => On::Sqlite(match pool.begin_with(sqlite).await {
+                // A full disk: SQLite took the transaction back by itself, and the connection believes for ever that it is in one. A new one does not.
+                Err(sqlx::Error::InvalidSavePointStatement) => {
+                    let _ = pool.acquire().await?.close().await;
+                    pool.begin_with(sqlite).await?
+                }
+                begun => begun?,
+            }),
             Self::Postgres(pool) => On::Postgres(pool.begin_with(postgres).await?),
         })
     }
