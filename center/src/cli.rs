@@ -290,7 +290,11 @@ fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> Result<T, Troub
 }
 
 fn start_log(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let mut filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // The HTTP client tells at DEBUG which addresses it asks, and in those of a bucket stands a signature that is good for some minutes.
+    for quiet in ["ureq=info", "ureq_proto=info"] {
+        filter = quiet.parse().map(|directive| filter.clone().add_directive(directive)).unwrap_or(filter);
+    }
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).init(),

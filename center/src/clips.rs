@@ -13,6 +13,7 @@ use rumqttc::v5::{
     AsyncClient,
     mqttbytes::{QoS, v5::PublishProperties},
 };
+use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 
 use crate::{
@@ -20,7 +21,6 @@ use crate::{
     broker::accounts::address_of,
     config,
     health::Status,
-    ingest::writer::blocking,
     store::{
         Store, StoreError,
         clips::{Asked, ClipRequest},
@@ -130,35 +130,22 @@ impl Clips {
         if !self.store.clip_may_come(event, &hash, crate::clock::now()).await? {
             return Err(UploadError::Token);
         }
+        let files = self.store.files();
         let path = files::clip_path(event);
-        let place = self.store.files().join(&path);
-        let part = place.with_extension(format!("{}.part", uuid::Uuid::now_v7()));
-        let received = self.write_part(&part, body).await;
-        let outcome = match received {
-            Ok(bytes) => self.settle(event, &hash, (&path, bytes), part.clone(), place).await,
-            Err(error) => Err(error),
-        };
-        if outcome.is_err() {
-            let _ = tokio::fs::remove_file(&part).await;
-        }
-        outcome
-    }
-
-    async fn settle(
-        &self,
-        event: &str,
-        hash: &str,
-        (path, bytes): (&str, u64),
-        part: std::path::PathBuf,
-        place: std::path::PathBuf,
-    ) -> Result<(), UploadError> {
+        let part = files.part(&path)?;
+        let (bytes, sha256) = self.write_part(part.path(), body).await?;
+        // No transaction waits for a file, and a row never names one that is not there.
+        files.put_part(&path, part, sha256).await?;
         let mut tx = self.store.begin().await?;
-        if !tx.clip_came(event, hash, (path, bytes), crate::clock::now()).await? {
+        let came = tx.clip_came(event, &hash, (&path, bytes), crate::clock::now()).await?;
+        if !came {
+            // Nothing refers to it, unless the same token was used twice at once: then the first one's row does.
+            tx.drop_file(&path).await?;
+        }
+        tx.commit().await?;
+        if !came {
             return Err(UploadError::Token);
         }
-        // The move is undone by nothing, but a file without a row is only a file that the next upload replaces.
-        blocking(move || files::settle(&part, &place)).await?;
-        tx.commit().await?;
         tracing::info!(event, bytes, "a clip arrived");
         Ok(())
     }
@@ -167,12 +154,10 @@ impl Clips {
         &self,
         part: &std::path::Path,
         mut body: impl Stream<Item = Result<Bytes, E>> + Unpin,
-    ) -> Result<u64, UploadError> {
+    ) -> Result<(u64, [u8; 32]), UploadError> {
         let failed = |source| StoreError::File { doing: "write", path: part.into(), source };
-        if let Some(folder) = part.parent() {
-            tokio::fs::create_dir_all(folder).await.map_err(failed)?;
-        }
         let mut file = tokio::fs::File::create(part).await.map_err(failed)?;
+        let mut digest = Sha256::new();
         let (mut bytes, mut head) = (0u64, Vec::<u8>::new());
         let deadline = tokio::time::Instant::now() + self.config.timeout.max(Duration::from_secs(5));
         loop {
@@ -191,12 +176,13 @@ impl Clips {
                     return Err(UploadError::NoMp4);
                 }
             }
+            digest.update(&chunk);
             file.write_all(&chunk).await.map_err(failed)?;
         }
         if head.len() < 8 {
             return Err(UploadError::NoMp4);
         }
         file.sync_all().await.map_err(failed)?;
-        Ok(bytes)
+        Ok((bytes, digest.finalize().into()))
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod database;
 pub mod feeds;
+pub mod files;
 pub mod reader;
 
 use std::{
@@ -100,8 +101,8 @@ pub struct Http {
 pub struct State {
     /// The folder of it all.
     pub folder: PathBuf,
-    /// The folder of pictures and clips; several centres on one database share it.
-    pub files_folder: PathBuf,
+    /// Where pictures and clips are.
+    pub files: files::Files,
     /// Bound of an SQLite database, in bytes.
     pub database_bytes_max: Option<u64>,
     /// Bound of evidence and clips together, in bytes.
@@ -236,7 +237,12 @@ impl Config {
     pub fn parse(text: &str, folder: &Path) -> Result<Self, Vec<Complaint>> {
         Document::new(text, folder).read(|root| {
             let http = read(root, "http", http);
-            let state = read(root, "state", |section| state(section, folder));
+            let (state, files_folder) = read(root, "state", |section| state(section, folder));
+            let files = read(root, "files", |section| {
+                let usual = files_folder.clone().unwrap_or_else(|| state.folder.clone());
+                files::files(section, &state.folder, usual, files_folder.is_some())
+            });
+            let state = State { files, ..state };
             let store = read(root, "store", |section| database::database(section, state.database_bytes_max));
             let figures = read(root, "figures", figures);
             let offset = figures.zone.to_offset(jiff::Timestamp::UNIX_EPOCH);
@@ -290,38 +296,82 @@ fn http(section: &Section<'_>) -> Http {
     Http { listen: section.or("listen", loopback(8080)), behind_tls: section.or("behind_tls", false) }
 }
 
-fn state(section: &Section<'_>, folder: &Path) -> State {
+/// With the folder for files that was named.
+fn state(section: &Section<'_>, folder: &Path) -> (State, Option<PathBuf>) {
     let bound = |mib: u64| (mib > 0).then_some(mib.saturating_mul(MIB));
     let folder = section.path("folder").unwrap_or_else(|| folder.join("var/center"));
-    State {
-        files_folder: section.path("files_folder").unwrap_or_else(|| folder.clone()),
+    let state = State {
+        files: files::Files::Folder(folder.clone()),
         folder,
         database_bytes_max: bound(section.or("database_mib_max", 0)),
         evidence_bytes_max: bound(section.or("evidence_mib_max", 20_480)),
-    }
+    };
+    (state, section.path("files_folder"))
 }
 
 /// In days. A message that is forgotten would be taken for new if it came again: gateways hold theirs for weeks.
 const DAYS_MAX: u64 = 36_500;
 
+/// The key of something's days, and which days are allowed.
+const fn days_of(kept: Kept) -> (&'static str, u64) {
+    match kept {
+        Kept::Incidents => ("incidents_days", 31),
+        Kept::Messages => ("messages_days", 31),
+        Kept::Measurements => ("measurements_days", 31),
+        Kept::Pictures => ("pictures_days", 1),
+        Kept::Clips => ("clips_days", 1),
+        Kept::Rejected => ("rejected_days", 1),
+        Kept::Contacts => ("contacts_days", 1),
+    }
+}
+
+/// For how long something is kept.
+fn period(section: &Section<'_>, kept: Kept, usual_days: u64) -> retention::Period {
+    let (key, days_min) = days_of(kept);
+    let days = section.or(key, usual_days);
+    if days > 0 && !(days_min..=DAYS_MAX).contains(&days) {
+        section.refuse(key, format!("0 (for ever) or {days_min} to {DAYS_MAX} is allowed, {days} was found"));
+    }
+    (days > 0).then(|| Duration::from_secs(86_400 * days))
+}
+
 fn retention(section: &Section<'_>) -> retention::Rules {
-    let rule = |kept: Kept| {
-        let (key, days, days_min) = match kept {
-            Kept::Incidents => ("incidents_days", 0, 31),
-            Kept::Messages => ("messages_days", 0, 31),
-            Kept::Measurements => ("measurements_days", 730, 31),
-            Kept::Pictures => ("pictures_days", 90, 1),
-            Kept::Clips => ("clips_days", 90, 1),
-            Kept::Rejected => ("rejected_days", 30, 1),
-            Kept::Contacts => ("contacts_days", 30, 1),
+    let usual = Kept::ALL.map(|kept| {
+        let days = match kept {
+            Kept::Incidents | Kept::Messages => 0,
+            Kept::Measurements => 730,
+            Kept::Pictures | Kept::Clips => 90,
+            Kept::Rejected | Kept::Contacts => 30,
         };
-        let days = section.or(key, days);
-        if days > 0 && !(days_min..=DAYS_MAX).contains(&days) {
-            section.refuse(key, format!("0 (for ever) or {days_min} to {DAYS_MAX} is allowed, {days} was found"));
-        }
-        (kept, (days > 0).then(|| Duration::from_secs(86_400 * days)))
-    };
-    Kept::ALL.map(rule).to_vec()
+        (kept, period(section, kept, days))
+    });
+    let special = section.sections("rules").map_or_else(Vec::new, |all| all.iter().filter_map(retention_rule).collect());
+    retention::Rules { usual: usual.to_vec(), special }
+}
+
+fn retention_rule(section: &Section<'_>) -> Option<retention::Rule> {
+    let kinds = section.or("kinds", "all".to_owned()).parse::<Kinds>();
+    let areas: Result<Vec<AreaId>, _> =
+        section.or::<Vec<String>>("areas", Vec::new()).iter().map(|area| area.parse::<AreaId>()).collect();
+    let periods: Vec<_> = Kept::ALL
+        .into_iter()
+        .filter(|kept| kept.has_place() && section.has(days_of(*kept).0))
+        .map(|kept| (kept, period(section, kept, 0)))
+        .collect();
+    section.done();
+    let kinds = kinds.map_err(|error| section.refuse("kinds", error.to_string())).ok();
+    let areas = areas.map_err(|error| section.refuse("areas", error.to_string())).ok();
+    let (kinds, areas) = (kinds?, areas?);
+    if kinds.is_empty() || (kinds.is_all() && areas.is_empty()) {
+        section.refuse("kinds", "kinds, areas or both are expected; what holds for everything is said in [retention] itself");
+    }
+    if periods.is_empty() {
+        section.refuse("kinds", "the rule says nothing: it needs one of incidents_days, messages_days, measurements_days, pictures_days, clips_days, contacts_days");
+    }
+    for (kept, _) in periods.iter().filter(|(kept, _)| !kinds.is_all() && !kept.has_kind()) {
+        section.refuse(days_of(*kept).0, format!("{} have no kind: make a rule of areas alone for them", kept.word()));
+    }
+    Some(retention::Rule { kinds, areas, periods })
 }
 
 const MANAGED_KEYS: [&str; 5] = ["listen", "mosquitto", "tls_listen", "tls_certificate", "tls_key"];
@@ -580,7 +630,8 @@ mod tests {
     /// What is commented out in the documented file is a key that exists.
     #[test]
     fn the_documented_alternatives_are_real() {
-        let (head, rest) = DEFAULT.split_once("[store]\n").unwrap();
+        let (head, rest) = DEFAULT.split_once("[files]\n").unwrap();
+        let (files, rest) = rest.split_once("[store]\n").unwrap();
         let (store, tail) = rest.split_once("[broker]\n").unwrap();
         let uncommented: String = format!("{head}[broker]\n{tail}")
             .lines()
@@ -597,6 +648,8 @@ mod tests {
         let config = Config::parse(&managed, Path::new("/")).unwrap();
         assert!(matches!(config.broker, Broker::Managed(ManagedBroker { tls: Some(_), .. })), "{config:?}");
         assert!(config.map.pmtiles_file.is_some() && config.auth.demo_token_file.is_some());
+        assert_eq!(config.retention.special.len(), 2);
+        assert_eq!(config.state.files, files::Files::Folder("/srv/matpho/files".into()));
         let of_file = store
             .replace("url = \"sqlite\"", "url = \"postgres://matpho@db/matpho\"")
             .replace("# password_file", "password_file");
@@ -609,6 +662,26 @@ mod tests {
             let config = Config::parse(&format!("[store]\n{text}"), Path::new("/")).unwrap();
             assert!(matches!(&config.store, Database::Postgres(postgres) if postgres.password == Some(expected)), "{config:?}");
         }
+        let of_s3: String = files
+            .replace("mode = \"folder\"", "mode = \"s3\"")
+            .lines()
+            .map(|line| line.strip_prefix("# ").filter(|rest| rest.contains(" = ") && !rest.contains(": ")).unwrap_or(line))
+            .filter(|line| !line.starts_with("secret_key_variable"))
+            .collect::<Vec<_>>()
+            .join("\n");
+        let config_of_s3 = Config::parse(&format!("[files]\n{of_s3}"), Path::new("/srv")).unwrap();
+        let expected = files::S3 {
+            endpoint: "https://s3.example.vn".into(),
+            region: "us-east-1".into(),
+            bucket: "matpho-evidence".into(),
+            prefix: "province-74/".into(),
+            path_style: true,
+            access_key_id: Some("matpho-center".into()),
+            secret_key: Some(Secret::File("/etc/matpho/s3.secret".into())),
+            ca_file: Some("/etc/matpho/ca.crt".into()),
+            spool: "/srv/var/center/clips".into(),
+        };
+        assert_eq!(config_of_s3.state.files, files::Files::S3(expected));
         let external: String = uncommented
             .replace("mode = \"managed\"", "mode = \"external\"")
             .lines()
@@ -627,7 +700,7 @@ mod tests {
     fn the_example_of_a_cluster_is_right() {
         let text = include_str!("../../configs/cluster/center.toml");
         let config = Config::parse(text, Path::new("/etc/matpho")).unwrap();
-        assert_ne!(config.state.files_folder, config.state.folder);
+        assert_ne!(config.state.files, files::Files::Folder(config.state.folder.clone()));
         assert!(matches!(&config.store, Database::Postgres(_)), "{config:?}");
         assert!(matches!(&config.broker, Broker::External(broker) if broker.shared_group.is_some()), "{config:?}");
     }

@@ -11,6 +11,7 @@ pub struct Status {
     pub started: WallTime,
     broker_connected: AtomicBool,
     store_failing: AtomicBool,
+    files_failing: AtomicBool,
     feeds_troubled: AtomicBool,
     last_message_ms: AtomicI64,
 }
@@ -22,6 +23,7 @@ impl Status {
             started,
             broker_connected: AtomicBool::new(false),
             store_failing: AtomicBool::new(false),
+            files_failing: AtomicBool::new(false),
             feeds_troubled: AtomicBool::new(false),
             last_message_ms: AtomicI64::new(i64::MIN),
         }
@@ -45,6 +47,16 @@ impl Status {
     /// Whether the store fails to take messages.
     pub fn store_failing(&self) -> bool {
         self.store_failing.load(Relaxed)
+    }
+
+    /// Pictures and clips can be kept or cannot.
+    pub fn set_files_failing(&self, failing: bool) {
+        self.files_failing.store(failing, Relaxed);
+    }
+
+    /// Whether pictures and clips cannot be kept.
+    pub fn files_failing(&self) -> bool {
+        self.files_failing.load(Relaxed)
     }
 
     /// A feed is switched off, gave something up, or has something that waits for long; or none is.

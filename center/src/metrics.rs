@@ -93,6 +93,10 @@ pub struct Gauges {
     pub broker_connected: bool,
     /// Whether the store fails.
     pub store_failing: bool,
+    /// Whether pictures and clips cannot be kept.
+    pub files_failing: bool,
+    /// Files that were given up and are still to be removed.
+    pub files_to_remove: i64,
     /// Free bytes on the disk of the state folder.
     pub disk_free_bytes: u64,
     /// How each feed stands, by its name.
@@ -150,6 +154,8 @@ impl Metrics {
             ("stream_clients", "Listeners on the live stream.", gauges.stream_clients.to_string()),
             ("broker_connected", "Whether the broker is connected.", u8::from(gauges.broker_connected).to_string()),
             ("store_failing", "Whether the store fails to take messages.", u8::from(gauges.store_failing).to_string()),
+            ("files_failing", "Whether pictures and clips cannot be kept.", u8::from(gauges.files_failing).to_string()),
+            ("files_to_remove", "Files that were given up and are still to be removed.", gauges.files_to_remove.to_string()),
             ("disk_free_bytes", "Free bytes on the disk of the state folder.", gauges.disk_free_bytes.to_string()),
         ] {
             family(name, "gauge", help, &one(value));
@@ -193,6 +199,8 @@ mod tests {
             stream_clients: 1,
             broker_connected: true,
             store_failing: false,
+            files_failing: false,
+            files_to_remove: 0,
             disk_free_bytes: 9,
             feeds: vec![(
                 "ngsi".into(),

@@ -5,7 +5,7 @@
 //! | broker | keeps our mosquitto running (managed mode) | its death | |
 //! | link | polls the broker's connection | the broker | |
 //! | heir | says that this centre lives, takes over from one of its group that is silent | the store, the broker | the queue of the writer |
-//! | writer | commits batches of 128, then acknowledges | queue of 512 from link | link waits; the broker sends no more than 128 unacknowledged; latest pictures are left out from half on |
+//! | writers, one for evidence pictures, one for all else | put pictures in their place, commit batches of 128, then acknowledge | a queue of 512 each from link | link waits; the broker sends no more than 128 unacknowledged; latest pictures are left out from half on |
 //! | live | sends what changed to listeners | the store's newest sequence number (newest wins) | a listener's queue of 64: it is dropped and resumes |
 //! | follow | learns what other centres on the same PostgreSQL changed | a notification, or 5 s | only the newest number counts |
 //! | watch | says what the rules have to say about new incidents, raises what nobody took in time, tells of floods of alarms | every second | |
@@ -23,7 +23,6 @@ use std::{fs::File, net::SocketAddr, sync::Arc, time::Duration};
 use matpho_scene::WallTime;
 use tokio::{
     net::TcpListener,
-    sync::mpsc,
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -36,19 +35,19 @@ use crate::{
         managed::{self, Managed},
     },
     clips::Clips,
-    config::{Broker, Config},
+    config::{Broker, Config, files::Files},
     health::Status,
     incident::watch::Watch,
     ingest::{
         heir::Heir,
-        link::{self, Link},
+        link::{Link, Queues},
         writer::Writer,
     },
     live::{Live, Shown},
     metrics::Metrics,
     pictures::Pictures,
     senders::{self, FeedError, Senders},
-    store::{Store, StoreError, files},
+    store::{Store, StoreError},
 };
 
 /// How often things that only time brings about are looked after.
@@ -119,6 +118,8 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
     let script_token_sha256 = script_token(&config)?.map(|token| token::sha256(&token));
     let report_token_sha256 = report_token(&config)?.map(|token| token::sha256(&token));
     let (listener, address) = listen(&config, &folder).await?;
+    let status = Arc::new(Status::new(crate::clock::now()));
+    look_at_files(&store, &status).await?;
 
     let broker_stop = CancellationToken::new();
     let (access, broker) = match &config.broker {
@@ -132,7 +133,6 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
         }
     };
 
-    let status = Arc::new(Status::new(crate::clock::now()));
     let metrics = Arc::new(Metrics::default());
     let pictures = Arc::new(Pictures::default());
     let live = Arc::new(Live::new(metrics.clone()));
@@ -146,21 +146,27 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
         Broker::External(_) => Box::new(|| {}),
     };
     let link = Link::new(&access, status.clone(), metrics.clone(), subscribed);
-    let (queue_in, queue_out) = mpsc::channel(link::QUEUE_MAX);
-    let writer = Writer {
-        store: store.clone(),
-        settings: config.incidents.clone(),
-        pictures,
-        live: live.clone(),
-        status: status.clone(),
-        metrics: metrics.clone(),
-    };
+    let (queues, queues_out) = Queues::new();
+    let complaints = Arc::default();
+    let writers = queues_out.map(|(lane, queue)| {
+        let writer = Writer {
+            lane,
+            store: store.clone(),
+            settings: config.incidents.clone(),
+            pictures: pictures.clone(),
+            live: live.clone(),
+            status: status.clone(),
+            metrics: metrics.clone(),
+            complaints: Arc::clone(&complaints),
+        };
+        (writer, queue)
+    });
     let clips = Clips { store: store.clone(), client: link.client(), status: status.clone(), config: config.clips.clone() };
     let api = Arc::new(Api {
         shown: shown.clone(),
         live: live.clone(),
         clips,
-        status,
+        status: status.clone(),
         metrics,
         access: Permissions::new(store.clone()),
         throttle: Default::default(),
@@ -174,9 +180,9 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
 
     let tasks = TaskTracker::new();
     if let (Broker::External(external), Some(_)) = (&config.broker, &access.shared_group) {
-        if config.state.files_folder == config.state.folder {
+        if config.state.files == Files::Folder(config.state.folder.clone()) {
             tracing::warn!(
-                "this centre keeps pictures and clips for itself; the others of its group cannot show them (state.files_folder)"
+                "this centre keeps pictures and clips for itself; the others of its group cannot show them (state.files_folder, or files.mode = \"s3\")"
             );
         }
         let heir = Arc::new(Heir { store: store.clone(), access, silence: external.takeover });
@@ -186,12 +192,14 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
             async move { heir.keep_alive(stop).await }
         });
         tasks.spawn({
-            let (queue_in, stop) = (queue_in.clone(), stop.clone());
-            async move { heir.run(queue_in, stop).await }
+            let (queues, stop) = (queues.clone(), stop.clone());
+            async move { heir.run(queues, stop).await }
         });
     }
-    tasks.spawn(link.run(queue_in, stop.clone()));
-    tasks.spawn(writer.run(queue_out, stop.clone()));
+    tasks.spawn(link.run(queues, stop.clone()));
+    for (writer, queue) in writers {
+        tasks.spawn(writer.run(queue, stop.clone()));
+    }
     tasks.spawn({
         let (live, stop) = (live.clone(), stop.clone());
         async move { live.run(shown, stop).await }
@@ -209,7 +217,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
         operators: config.operators,
     };
     tasks.spawn(watch.run(stop.clone()));
-    tasks.spawn(housekeeping(store.clone(), config.clone(), stop.clone()));
+    tasks.spawn(housekeeping(store.clone(), config.clone(), status, stop.clone()));
     if senders::names(&config.feeds).is_empty() {
         // What an earlier configuration left would hold up the trimming of changes.
         let mut tx = store.begin().await?;
@@ -240,6 +248,21 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
     }
     store.close().await;
     Ok(())
+}
+
+/// Says at the start what is wrong with a bucket. One that does not answer is waited for: alarms are taken without it.
+async fn look_at_files(store: &Store, status: &Status) -> Result<(), StoreError> {
+    match store.files().probe().await {
+        Err(error) if error.may_pass() => {
+            status.set_files_failing(true);
+            tracing::error!(
+                error = crate::chain(&error),
+                "pictures and clips cannot be kept for now; pictures wait at the broker"
+            );
+            Ok(())
+        }
+        done => done,
+    }
 }
 
 /// Two centres on one state folder would undo each other's work.
@@ -316,7 +339,7 @@ async fn add_up(store: Store, zone: jiff::tz::TimeZone, stop: CancellationToken)
     }
 }
 
-async fn housekeeping(store: Store, config: Config, stop: CancellationToken) {
+async fn housekeeping(store: Store, config: Config, status: Arc<Status>, stop: CancellationToken) {
     let mut every = interval(HOUSEKEEPING_EVERY);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut retained: Option<Instant> = None;
@@ -338,6 +361,14 @@ async fn housekeeping(store: Store, config: Config, stop: CancellationToken) {
             );
             doubted = (seconds > 0).then(Instant::now).or(doubted);
         }
+        if let Err(error) = store.sweep_files().await {
+            let error = crate::chain(&error);
+            tracing::warn!(error, "pictures or clips that were given up could not be removed; tried again until they are");
+        }
+        // A bucket that was away at the start is not waited for by any picture.
+        if status.files_failing() && store.files().is_bucket() && store.files().probe().await.is_ok() {
+            status.set_files_failing(false);
+        }
         let is_trusted = doubted.is_none_or(|then| then.elapsed() >= RETAIN_AFTER_CLOCK_SET);
         if is_trusted && retained.is_none_or(|then| then.elapsed() >= RETAIN_EVERY) {
             match retain(&store, &config, crate::clock::now()).await {
@@ -350,14 +381,18 @@ async fn housekeeping(store: Store, config: Config, stop: CancellationToken) {
 
 /// Lets go of what is older than the configuration keeps. Returns whether that was all.
 async fn retain(store: &Store, config: &Config, now: WallTime) -> Result<bool, StoreError> {
+    if let Err(error) = config.retention.check(&store.areas().await?, crate::clock::today()) {
+        tracing::error!(%error, "rules of retention name areas that are not there");
+        return Ok(true);
+    }
     let mut all = true;
-    for (kept, period) in &config.retention {
-        let Some(period) = period else { continue };
-        let gone = store.let_go(*kept, now - *period, RETAIN_BATCHES_MAX).await?;
+    for line in config.retention.lines() {
+        let Some(period) = line.period else { continue };
+        let gone = store.let_go(&line, now - period, RETAIN_BATCHES_MAX).await?;
         if gone > 0 {
-            tracing::info!(gone, "{} were older than they are kept (retention.{0}_days)", kept.word());
+            tracing::info!(gone, "{} were older than they are kept ({})", line.kept.word(), line.key());
         }
-        all &= store.count_old(*kept, now - *period).await? == 0;
+        all &= store.count_old(&line, now - period).await? == 0;
     }
     Ok(all)
 }
@@ -378,14 +413,17 @@ async fn keep_house(store: &Store, config: &Config, now: WallTime) -> Result<(),
     tx.trim_sessions(now).await?;
     tx.trim_keys(now).await?;
     tx.trim_changes().await?;
-    let garbage = match config.state.evidence_bytes_max {
+    let given_up = match config.state.evidence_bytes_max {
         Some(bytes_max) => tx.make_room(bytes_max).await?,
         None => Vec::new(),
     };
     tx.commit().await?;
-    let folder = store.files().to_owned();
-    let removed = tokio::task::spawn_blocking(move || garbage.iter().for_each(|path| files::remove(&folder.join(path))));
-    let _ = removed.await;
+    if !given_up.is_empty() {
+        tracing::info!(
+            files = given_up.len(),
+            "the oldest pictures and clips of closed incidents make room (state.evidence_mib_max)"
+        );
+    }
     Ok(())
 }
 

@@ -22,6 +22,7 @@ pub mod events;
 pub mod evidence;
 pub mod figures;
 pub mod files;
+mod garbage;
 pub mod gateways;
 pub mod grants;
 mod incident_list;
@@ -40,11 +41,7 @@ pub mod shelves;
 mod sql;
 pub mod views;
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use matpho_scene::WallTime;
 use serde::{Serialize, de::DeserializeOwned};
@@ -122,12 +119,34 @@ pub enum StoreError {
         #[source]
         source: std::io::Error,
     },
+    /// An object in the bucket.
+    #[error("failed to {doing} {path} in the bucket {bucket} (files)")]
+    Bucket {
+        /// What was attempted.
+        doing: &'static str,
+        /// On which object.
+        path: String,
+        /// In which bucket.
+        bucket: String,
+        /// Why it failed.
+        #[source]
+        source: files::BucketError,
+    },
+    /// The bucket cannot be used as it is configured.
+    #[error("{what}")]
+    FilesConfig {
+        /// What is wrong, with its key.
+        what: String,
+    },
     /// Another centre works on the same state folder.
     #[error("{0} is in use by another matpho-center; stop it, or give this one a state folder of its own")]
     InUse(PathBuf),
     /// The database does not answer.
     #[error("the store did not answer within {0:?}")]
     Silent(Duration),
+    /// Where pictures and clips are kept does not answer.
+    #[error("pictures could not be stored within {0:?}")]
+    FilesSilent(Duration),
     /// A backup goes into an empty store alone.
     #[error("the store is not empty; restore into another state folder (state.folder) or database (store.url)")]
     NotEmpty,
@@ -170,6 +189,19 @@ impl StoreError {
             _ => false,
         }
     }
+
+    /// Whether pictures and clips cannot be kept, rather than rows.
+    pub fn is_of_files(&self) -> bool {
+        matches!(self, Self::File { .. } | Self::Bucket { .. } | Self::FilesSilent(_))
+    }
+
+    /// Whether it may pass by itself: who is asked does not answer, or is overloaded.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Bucket { source, .. } => source.may_pass(),
+            _ => false,
+        }
+    }
 }
 
 /// Says what was attempted when a query fails.
@@ -183,7 +215,7 @@ pub struct Store {
     write: db::Pool,
     read: db::Pool,
     newest: watch::Sender<i64>,
-    files: PathBuf,
+    files: files::Files,
     tree: places::KnownTree,
     memory: batch::Memory,
 }
@@ -191,9 +223,9 @@ pub struct Store {
 impl Store {
     /// Opens the store, makes it if there is none, and brings its schema up to date.
     pub async fn open(state: &State, database: &Database) -> Result<Self, StoreError> {
+        let files = files::Files::open(&state.files)?;
         let (write, read) = open::pools(&state.folder, database).await?;
         let newest = changes::newest(read.db()).await?;
-        let files = state.files_folder.clone();
         Ok(Self {
             write,
             read,
@@ -204,8 +236,8 @@ impl Store {
         })
     }
 
-    /// The folder of pictures and clips.
-    pub fn files(&self) -> &Path {
+    /// The pictures and clips.
+    pub fn files(&self) -> &files::Files {
         &self.files
     }
 

@@ -251,6 +251,48 @@ fn a_full_store_refuses_and_loses_nothing() {
     center.wait_events(count as usize);
 }
 
+/// A disk that is really full, under the database, the pictures and the broker's own files at once.
+#[test]
+fn a_full_disk_refuses_and_loses_nothing() {
+    let mut center = Center::new("");
+    center.disk_mib = Some(24);
+    center.add_edge();
+    center.start();
+    let mut gateway = Gateway::connect(&center);
+    let mut publish = |seeds: std::ops::Range<u32>| {
+        for seed in seeds {
+            let event = Message::event("event_began", seed).at_camera(&format!("c{seed}"));
+            let id = event.0["data"]["event"].as_str().unwrap().to_owned();
+            gateway.publish("events", &event.text());
+            gateway.publish(&format!("evidence/{id}"), &Message::golden("evidence").now().set("/data/event", id.clone()).text());
+        }
+    };
+    publish(0..10);
+    center.wait_events(10);
+    let filler = center.state().join("filler");
+    let error = std::io::copy(&mut std::io::repeat(0), &mut std::fs::File::create(&filler).unwrap()).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
+    publish(10..60);
+    wait_for("the centre to say so", || match center.get_open("/healthz")? {
+        (503, text) if text.contains("\"store\":\"failing\"") && text.contains("\"files\":\"failing\"") => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    assert!(center.log().contains("they are not acknowledged and wait at the broker"), "{}", center.log());
+    assert!(center.event_count().unwrap() < 60, "the disk was not full");
+    // Somebody makes room.
+    std::fs::remove_file(&filler).unwrap();
+    center.wait_events(60);
+    let pictures = || {
+        let incidents = center.incidents("limit=200", 60);
+        incidents.iter().filter(|incident| incident["evidence"].as_array().is_some_and(|all| all.len() == 1)).count()
+    };
+    wait_for("the pictures", || if pictures() == 60 { Ok(()) } else { Err(format!("{} of 60", pictures())) });
+    wait_for("the centre to be well", || match center.get_open("/healthz")? {
+        (200, _) => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+}
+
 fn a_gateway_gets_no_farther_than_its_own_topics() {
     let center = Center::started("");
     assert!(

@@ -3,6 +3,9 @@
 
 mod common;
 
+#[path = "common/s3.rs"]
+mod s3;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -17,7 +20,10 @@ use common::{
 
 on_both_stores!(
     what_is_old_and_closed_goes,
+    rules_for_kinds_and_areas_come_before_what_is_usual,
+    a_rule_for_an_area_that_is_not_there_holds_up_everything,
     a_backup_is_restored_into_either_store,
+    a_backup_goes_from_a_folder_into_a_bucket_and_back,
     a_backup_that_is_damaged_or_has_no_room_is_refused,
 );
 
@@ -30,7 +36,7 @@ fn with_history(retention: &str) -> Center {
     gateway.publish("status", &golden("edge_status"));
     gateway.publish("cameras/cam-3/status", &golden("camera_status"));
     gateway.publish("events", &Message::golden("event_began").now().text());
-    gateway.publish(PICTURE, &golden("evidence"));
+    gateway.publish(PICTURE, &Message::golden("evidence").now().text());
     gateway.publish("measurements", &golden("measurement_traffic"));
     gateway.publish("events", "no JSON");
     gateway.publish("events", &Message::event("event_began", 9).at_camera("c9").text());
@@ -92,6 +98,114 @@ fn what_is_old_and_closed_goes() {
     let left = center.incidents("", 1).remove(0);
     assert_eq!((&left["cameras"][0]["camera"], &left["state"]), (&"c9".into(), &"new".into()));
     assert_eq!(center.event_count(), Ok(1));
+}
+
+/// What `retain` prints: for each rule that something is let go by, how much.
+fn by_rule(center: &Center, arguments: &[&str]) -> Vec<(String, u64)> {
+    let text = center.command(&[&["retain"], arguments].concat(), "");
+    let row = |line: &str| {
+        let cells: Vec<_> = line.split('\t').collect();
+        (cells[3].to_owned(), cells[2].parse().unwrap())
+    };
+    text.lines().skip(1).map(row).filter(|(rule, rows)| *rows > 0 && !rule.contains("measurements")).collect()
+}
+
+fn areas(name: &str) -> String {
+    format!("{}/tests/areas/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Fires of the ward are kept longer, those of the city around it shorter, whatever is in no area as is usual.
+fn rules_for_kinds_and_areas_come_before_what_is_usual() {
+    let center = Center::new(
+        "[retention]\nincidents_days = 200\n\
+         [[retention.rules]]\nkinds = \"fire\"\nareas = [\"MP-XA:10001\"]\nincidents_days = 0\npictures_days = 300\n\
+         [[retention.rules]]\nkinds = \"traffic,fire.flame\"\nareas = [\"MP-TINH:01\"]\nincidents_days = 40\n\
+         [[retention.rules]]\nareas = [\"MP-TINH:01\"]\nmeasurements_days = 31\npictures_days = 30\n",
+    );
+    center.add_edge();
+    center.command(&["area", "import", &areas("areas.csv"), &areas("borders.geojson"), &areas("successors.csv")], "");
+    let mut center = center;
+    center.start();
+    let mut gateway = Gateway::connect(&center);
+    // In the ward, in another one of the same city, and nowhere.
+    let cameras = [(1, "ward", 106.05), (2, "city", 106.25), (3, "nowhere", 120.0)];
+    for (seed, camera, longitude) in cameras {
+        let status =
+            Message::golden("camera_status").now().at_camera(camera).set("/data/position", serde_json::json!([longitude, 10.03]));
+        gateway.publish(&format!("cameras/{camera}/status"), &status.text());
+        let event = Message::event("event_began", seed).at_camera(camera);
+        let id = event.0["data"]["event"].as_str().unwrap().to_owned();
+        gateway.publish("events", &event.text());
+        let evidence = Message::golden("evidence").now().at_camera(camera).set("/data/event", id.clone());
+        gateway.publish(&format!("evidence/{id}"), &evidence.text());
+    }
+    let incidents = wait_for("the pictures", || {
+        let incidents = center.incidents("", 3);
+        let with = incidents.iter().filter(|incident| incident["evidence"].as_array().is_some_and(|all| all.len() == 1)).count();
+        if with == 3 { Ok(incidents) } else { Err(format!("{incidents:?}")) }
+    });
+    for incident in &incidents {
+        let path = format!("/api/v1/incidents/{}/close", incident["id"].as_str().unwrap());
+        assert_eq!(center.post(&path, Some(r#"{"reason":"resolved"}"#)).0, 200);
+    }
+    center.stop();
+    let aged = |days: i64| {
+        for (table, column) in [("incidents", "closed_at"), ("evidence", "seen_at")] {
+            let now = matpho_scene::WallTime::from(std::time::SystemTime::now()).as_unix_millis();
+            sql(&center, &format!("UPDATE {table} SET {column} = {}", now - days * 86_400_000));
+        }
+    };
+    let expected = |rows: &[(&str, u64)]| rows.iter().map(|(rule, rows)| ((*rule).to_owned(), *rows)).collect::<Vec<_>>();
+    aged(35);
+    assert_eq!(by_rule(&center, &["--dry-run"]), expected(&[("retention.rules[2].pictures_days", 1)]), "of the city");
+    aged(100);
+    let usual = ("retention.pictures_days", 1);
+    assert_eq!(
+        by_rule(&center, &["--dry-run"]),
+        expected(&[("retention.rules[1].incidents_days", 1), ("retention.rules[2].pictures_days", 1), usual])
+    );
+    aged(250);
+    let of_all = [("retention.rules[1].incidents_days", 1), ("retention.incidents_days", 1)];
+    assert_eq!(by_rule(&center, &[]), expected(&of_all), "an incident takes its picture along");
+    assert_eq!(files(&center.state().join("evidence")).len(), 1);
+    aged(10_000);
+    assert_eq!(by_rule(&center, &[]), expected(&[("retention.rules[0].pictures_days", 1)]), "the incident stays for ever");
+    assert_eq!(files(&center.state().join("evidence")), Vec::<PathBuf>::new());
+    center.start();
+    assert_eq!(center.incidents("state=closed", 1)[0]["cameras"][0]["camera"], "ward");
+}
+
+/// What is let go by the wrong rule is gone: a slip of the pen, a reform of the areas or a forgotten import lets nothing go.
+fn a_rule_for_an_area_that_is_not_there_holds_up_everything() {
+    let rule =
+        |areas: &str| format!("[retention]\npictures_days = 1\n[[retention.rules]]\nareas = [{areas}]\npictures_days = 0\n");
+    let center = with_history(&rule("\"MP-XA:10001\""));
+    sql(&center, "UPDATE evidence SET seen_at = seen_at - 864000000");
+    let refused = |part: &str| {
+        for arguments in [&["retain"][..], &["retain", "--dry-run"]] {
+            let output = common::center(&[arguments, &["--config", &center.config()]].concat(), "");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.code() == Some(1) && said.contains(part), "{said}");
+        }
+        assert_eq!(files(&center.state().join("evidence")).len(), 1);
+    };
+    assert!(center.log().contains("no areas are imported yet"), "{}", center.log());
+    refused("no areas are imported yet");
+    center.command(&["area", "import", &areas("areas.csv"), &areas("borders.geojson"), &areas("successors.csv")], "");
+    let before = fs::read_to_string(center.config()).unwrap();
+    for (named, part) in [
+        ("\"MP-XA:10003\"", "retention.rules[0].areas: MP-XA:10003 is no area that was imported"),
+        ("\"MP-CU:00102\"", "MP-CU:00102 has ended; it is MP-XA:10001, MP-XA:10002 now"),
+        ("\"MP-CU:00102\", \"MP-XA:10001\"", "it is MP-XA:10002 now"),
+    ] {
+        fs::write(center.config(), before.replace("\"MP-XA:10001\"", named)).unwrap();
+        refused(part);
+    }
+    for named in ["\"MP-XA:10001\"", "\"MP-CU:00102\", \"MP-XA:10001\", \"MP-XA:10002\"", "\"MP-CU:00102\", \"MP-TINH:01\""] {
+        fs::write(center.config(), before.replace("\"MP-XA:10001\"", named)).unwrap();
+        // The camera stands in none of them.
+        assert_eq!(by_rule(&center, &["--dry-run"]), [("retention.pictures_days".to_owned(), 1)], "{named}");
+    }
 }
 
 /// Whether the golden measurement is older than measurements are kept, by the day that this runs.
@@ -163,6 +277,29 @@ fn a_backup_is_restored_into_either_store() {
         assert_eq!(other.command(&["user", "list"], ""), "lan\toperator\n");
         other.stop();
     }
+}
+
+/// The way from one box to several, and back.
+fn a_backup_goes_from_a_folder_into_a_bucket_and_back() {
+    let center = with_history("");
+    let (first, second) = (center.path().join("backup"), center.path().join("again"));
+    center.command(&["backup", first.to_str().unwrap()], "");
+    let picture = files(&center.state().join("evidence")).remove(0);
+    let name = picture.strip_prefix(center.state()).unwrap().to_str().unwrap();
+    let bucket = s3::S3::start();
+    let other = Center::new(&bucket.section());
+    other.command(&["restore", first.to_str().unwrap()], "");
+    assert_eq!(bucket.objects(), [(name.to_owned(), fs::read(&picture).unwrap())]);
+    let said = other.command(&["backup", second.to_str().unwrap()], "");
+    assert!(said.contains("1 files") && !said.contains("damaged"), "{said}");
+    assert_eq!(tables(&first), tables(&second));
+    let third = Center::new("");
+    third.command(&["restore", second.to_str().unwrap()], "");
+    assert_eq!(fs::read(third.state().join(name)).unwrap(), fs::read(&picture).unwrap());
+    // A picture that somebody changed where it lies is told.
+    fs::write(third.state().join(name), "no picture").unwrap();
+    let said = third.command(&["backup", third.path().join("backup").to_str().unwrap()], "");
+    assert!(said.contains(&format!("damaged, not as they came in, are {name}")), "{said}");
 }
 
 fn a_backup_that_is_damaged_or_has_no_room_is_refused() {

@@ -71,7 +71,7 @@ pub async fn show(State(api): State<Arc<Api>>, viewer: Viewer, Path(name): Path<
             tx.audit(&Deed::done(&viewer.who.name, Act::ClipSeen, event, Value::Null), crate::clock::now()).await?;
             tx.commit().await?;
         }
-        return file::serve(&api.shown.store.files().join(path), "video/mp4", Some(event), request.headers()).await;
+        return file::serve_kept(api.shown.store.files(), path, "video/mp4", event, request.headers()).await;
     }
     let view = clip_view(event, Some(&clip), true);
     match view.state {

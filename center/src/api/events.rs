@@ -87,5 +87,5 @@ pub async fn picture(
     viewer.event(&api, event, if redacted { Capability::ViewMap } else { Capability::ViewUnmasked }).await?;
     // A later picture of the same event may take its place, so a browser has to ask whether it is still the same.
     let tag = path.rsplit('/').next().unwrap_or_default();
-    file::serve(&api.shown.store.files().join(&path), "image/jpeg", Some(tag), request.headers()).await
+    file::serve_kept(api.shown.store.files(), &path, "image/jpeg", tag, request.headers()).await
 }

@@ -1,16 +1,18 @@
 //! Serves a file, whole or by `Range`.
 
-use std::{io::SeekFrom, ops::RangeInclusive, path::Path};
+use std::{ops::RangeInclusive, path::Path};
 
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
-use tokio_util::io::ReaderStream;
 
 use super::problem::{Failure, Outcome};
+use crate::store::{
+    StoreError,
+    files::{self, Files, Reading},
+};
 
 /// What a request wants of a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,45 +38,112 @@ fn wanted(range: Option<&str>, length: u64) -> Wanted {
     if *part.start() < length { Wanted::Part(part) } else { Wanted::Nothing }
 }
 
-/// Answers with a file. With a `tag` that names its content a browser may keep it and ask whether it is still the same.
+/// Answers with a file of our own. With a `tag` that names its content a browser may keep it and ask whether it is still the same.
 pub async fn serve(path: &Path, media_type: &'static str, tag: Option<&str>, headers: &HeaderMap) -> Outcome<Response> {
-    let tag = tag.and_then(|tag| HeaderValue::from_str(&format!("\"{tag}\"")).ok());
-    if let Some(tag) = tag.as_ref().filter(|tag| headers.get(header::IF_NONE_MATCH) == Some(tag)) {
-        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag.clone())]).into_response());
-    }
-    let inside = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => Failure::not_found("such file any more"),
-        _ => Failure::internal(format!("failed to read {}: {error}", path.display())),
+    let answer = match Answer::to(headers, tag) {
+        Asked::Known(response) => return Ok(response),
+        Asked::For(answer) => answer,
     };
-    let mut file = tokio::fs::File::open(path).await.map_err(inside)?;
-    let length = file.metadata().await.map_err(inside)?.len();
-    let range = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
-    let (status, part) = match wanted(range, length) {
-        Wanted::All => (StatusCode::OK, 0..=length.saturating_sub(1)),
-        Wanted::Part(part) => (StatusCode::PARTIAL_CONTENT, part),
-        Wanted::Nothing => {
-            let size = HeaderValue::from_str(&format!("bytes */{length}")).unwrap_or(HeaderValue::from_static("bytes */*"));
-            return Ok((StatusCode::RANGE_NOT_SATISFIABLE, [(header::CONTENT_RANGE, size)]).into_response());
+    let length = files::file_length(path).await?.ok_or_else(gone)?;
+    let Some((status, part)) = answer.part(length) else { return Ok(nothing_of(length)) };
+    let body = files::read_file(path, part.clone()).await?.ok_or_else(gone)?;
+    Ok(answer.with(status, part, length, media_type, body))
+}
+
+/// The same, with a picture or a clip.
+pub async fn serve_kept(
+    files: &Files,
+    path: &str,
+    media_type: &'static str,
+    tag: &str,
+    headers: &HeaderMap,
+) -> Outcome<Response> {
+    let answer = match Answer::to(headers, Some(tag)) {
+        Asked::Known(response) => return Ok(response),
+        Asked::For(answer) => answer,
+    };
+    let length = files.length(path).await.map_err(away)?.ok_or_else(gone)?;
+    let Some((status, part)) = answer.part(length) else { return Ok(nothing_of(length)) };
+    let body = files.read(path, part.clone()).await.map_err(away)?.ok_or_else(gone)?;
+    Ok(answer.with(status, part, length, media_type, body))
+}
+
+fn gone() -> Failure {
+    Failure::not_found("such file any more")
+}
+
+/// A bucket that does not answer is not our fault, and worth another try.
+fn away(error: StoreError) -> Failure {
+    if !error.may_pass() {
+        return error.into();
+    }
+    tracing::warn!(error = crate::chain(&error), "a picture or a clip could not be read");
+    Failure::unavailable("where pictures and clips are kept does not answer; try again")
+}
+
+/// There is no such part of a file of `length`.
+fn nothing_of(length: u64) -> Response {
+    let size = HeaderValue::from_str(&format!("bytes */{length}")).unwrap_or(HeaderValue::from_static("bytes */*"));
+    (StatusCode::RANGE_NOT_SATISFIABLE, [(header::CONTENT_RANGE, size)]).into_response()
+}
+
+/// What a request for a file gets, but for the file.
+struct Answer<'r> {
+    range: Option<&'r str>,
+    tag: Option<HeaderValue>,
+}
+
+enum Asked<'r> {
+    /// The browser has it.
+    Known(Response),
+    For(Answer<'r>),
+}
+
+impl<'r> Answer<'r> {
+    fn to(headers: &'r HeaderMap, tag: Option<&str>) -> Asked<'r> {
+        let tag = tag.and_then(|tag| HeaderValue::from_str(&format!("\"{tag}\"")).ok());
+        if let Some(tag) = tag.as_ref().filter(|tag| headers.get(header::IF_NONE_MATCH) == Some(tag)) {
+            return Asked::Known((StatusCode::NOT_MODIFIED, [(header::ETAG, tag.clone())]).into_response());
         }
-    };
-    file.seek(SeekFrom::Start(*part.start())).await.map_err(inside)?;
-    let count = if length == 0 { 0 } else { part.end() - part.start() + 1 };
-    let mut response = Response::new(Body::from_stream(ReaderStream::with_capacity(file.take(count), 64 * 1024)));
-    *response.status_mut() = status;
-    let out = response.headers_mut();
-    out.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    out.insert(header::CONTENT_LENGTH, HeaderValue::from(count));
-    out.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    out.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    if let Some(tag) = tag {
-        out.insert(header::ETAG, tag);
+        let range = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
+        Asked::For(Self { range, tag })
     }
-    if status == StatusCode::PARTIAL_CONTENT
-        && let Ok(value) = HeaderValue::from_str(&format!("bytes {}-{}/{length}", part.start(), part.end()))
-    {
-        out.insert(header::CONTENT_RANGE, value);
+
+    /// Which bytes of a file of `length` go out; `None`: a part is wanted that it does not have.
+    fn part(&self, length: u64) -> Option<(StatusCode, RangeInclusive<u64>)> {
+        match wanted(self.range, length) {
+            Wanted::All => Some((StatusCode::OK, 0..=length.saturating_sub(1))),
+            Wanted::Part(part) => Some((StatusCode::PARTIAL_CONTENT, part)),
+            Wanted::Nothing => None,
+        }
     }
-    Ok(response)
+
+    fn with(
+        self,
+        status: StatusCode,
+        part: RangeInclusive<u64>,
+        length: u64,
+        media_type: &'static str,
+        body: Reading,
+    ) -> Response {
+        let count = if length == 0 { 0 } else { part.end() - part.start() + 1 };
+        let mut response = Response::new(Body::from_stream(body));
+        *response.status_mut() = status;
+        let out = response.headers_mut();
+        out.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+        out.insert(header::CONTENT_LENGTH, HeaderValue::from(count));
+        out.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        out.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        if let Some(tag) = self.tag {
+            out.insert(header::ETAG, tag);
+        }
+        if status == StatusCode::PARTIAL_CONTENT
+            && let Ok(value) = HeaderValue::from_str(&format!("bytes {}-{}/{length}", part.start(), part.end()))
+        {
+            out.insert(header::CONTENT_RANGE, value);
+        }
+        response
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! How the centre is, what it counts, and what the console has to know.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Json as Answer,
@@ -29,14 +29,15 @@ const BASEMAP: &str = "/api/v1/map/basemap.pmtiles";
     responses((status = 200, body = Health), (status = 503, description = "It works, but not all of it", body = Health)))]
 pub async fn healthz(State(api): State<Arc<Api>>) -> Response {
     let (status, now) = (&api.status, crate::clock::now());
-    let fine = status.broker_connected() && !status.store_failing();
+    let fine = status.broker_connected() && !status.store_failing() && !status.files_failing();
     let health = Health {
         status: if fine { "ok" } else { "degraded" }.into(),
         version: env!("CARGO_PKG_VERSION").into(),
         broker: if status.broker_connected() { "connected" } else { "disconnected" }.into(),
         store: if status.store_failing() { "failing" } else { "ok" }.into(),
+        files: if status.files_failing() { "failing" } else { "ok" }.into(),
         feeds: if status.feeds_troubled() { "troubled" } else { "ok" }.into(),
-        disk_free_bytes: disk_free_bytes(api.shown.store.files()),
+        disk_free_bytes: disk_free_bytes(&api),
         last_message_age_s: status.last_message_age_s(now),
         uptime_s: now.since(status.started).as_secs(),
     };
@@ -62,7 +63,9 @@ pub async fn metrics(State(api): State<Arc<Api>>, viewer: Viewer) -> Outcome<Res
         stream_clients: api.live.listeners(),
         broker_connected: api.status.broker_connected(),
         store_failing: api.status.store_failing(),
-        disk_free_bytes: disk_free_bytes(api.shown.store.files()),
+        files_failing: api.status.files_failing(),
+        files_to_remove: api.shown.store.count_garbage().await?,
+        disk_free_bytes: disk_free_bytes(&api),
     };
     let text = api.metrics.render(&gauges);
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
@@ -111,7 +114,9 @@ pub async fn openapi() -> Response {
     }
 }
 
-fn disk_free_bytes(folder: &Path) -> u64 {
+/// Of the disk that fills up: that of pictures and clips, if they are on one.
+fn disk_free_bytes(api: &Api) -> u64 {
+    let folder = api.shown.store.files().folder().unwrap_or(&api.config.state.folder);
     rustix::fs::statvfs(folder).map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 

@@ -18,6 +18,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use matpho_scene::WallTime;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -27,7 +28,10 @@ use crate::{
     broker::{accounts::write_private, managed},
     config::{Broker, Config},
     run,
-    store::Store,
+    store::{
+        Store,
+        files::{AT_ONCE, Files},
+    },
 };
 
 /// Of this arrangement.
@@ -83,7 +87,7 @@ pub(super) fn backup(config: &Config, to: &Path) -> Result<(), Trouble> {
         let store = Store::open(&config.state, &config.store).await?;
         let mut whole = store.whole().await?;
         let taken = crate::clock::now();
-        let (mut tables, mut files, mut gone) = (BTreeMap::new(), 0, 0);
+        let (mut tables, mut files, mut gone, mut damaged) = (BTreeMap::new(), 0, 0, Vec::new());
         for (name, table) in whole.tables().await? {
             let path = to.join(format!("tables/{name}.jsonl"));
             let file = File::create(&path).with_context(|| format!("failed to create {}", path.display()))?;
@@ -99,9 +103,16 @@ pub(super) fn backup(config: &Config, to: &Path) -> Result<(), Trouble> {
                 .await?;
             hashed.out.into_inner().map_err(|error| error.into_error())?.sync_all()?;
             tables.insert(name, Rows { rows: hashed.rows, sha256: hex::encode(hashed.hash.finalize()) });
-            for path in paths {
-                // Between the snapshot and now it may have been given up, or replaced by a newer one.
-                if copy(&config.state.files_folder.join(&path), &to.join("files").join(&path))? { files += 1 } else { gone += 1 }
+            for (copied, path) in copy_from(store.files(), &paths, &to.join("files")).await? {
+                match copied {
+                    Copied::Whole => files += 1,
+                    // Between the snapshot and now it may have been given up, or replaced by a newer one.
+                    Copied::Gone => gone += 1,
+                    Copied::Damaged => {
+                        files += 1;
+                        damaged.push(path);
+                    }
+                }
             }
         }
         // Or closing the store would wait for it.
@@ -117,7 +128,10 @@ pub(super) fn backup(config: &Config, to: &Path) -> Result<(), Trouble> {
             Contents { format: FORMAT, version: env!("CARGO_PKG_VERSION").into(), schema: store.schema(), taken, tables, files };
         write_private(&to.join("backup.json"), serde_json::to_string_pretty(&contents)?.as_bytes())?;
         store.close().await;
-        let note = if gone > 0 { format!("; {gone} file(s) were given up meanwhile") } else { String::new() };
+        let mut note = if gone > 0 { format!("; {gone} file(s) were given up meanwhile") } else { String::new() };
+        if !damaged.is_empty() {
+            note.push_str(&format!("; damaged, not as they came in, are {}", damaged.join(", ")));
+        }
         Ok(format!("{}: {rows} rows, {files} files{note}", to.display()))
     })?;
     print(&said)
@@ -156,7 +170,7 @@ pub(super) fn restore(config: &Config, from: &Path) -> Result<(), Trouble> {
             tx.number_on(name, table).await?;
         }
         // Files before rows: a row never names a file that is not there.
-        let files = copy_all(&from.join("files"), &config.state.files_folder)?;
+        let files = put_all(store.files(), &from.join("files")).await?;
         if let Broker::Managed(_) = config.broker {
             let folder = managed::folder(&config.state.folder);
             for name in ACCOUNTS {
@@ -198,13 +212,41 @@ fn check_hashes(folder: &Path, contents: &Contents) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The file that a row names.
-fn path_of(row: &str) -> anyhow::Result<Option<String>> {
+/// The file that a row names, and the digest of its bytes, if that is known.
+fn path_of(row: &str) -> anyhow::Result<Option<(String, Option<String>)>> {
     let row: serde_json::Value = serde_json::from_str(row)?;
-    Ok(row["path"].as_str().filter(|path| !path.is_empty()).map(str::to_owned))
+    let text = |key: &str| row[key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    Ok(text("path").map(|path| (path, text("sha256"))))
 }
 
-/// Copies a file; false where it is not there.
+/// What became of a file.
+enum Copied {
+    Whole,
+    Gone,
+    /// It is not as it came in.
+    Damaged,
+}
+
+/// Copies files, some at once.
+async fn copy_from(files: &Files, paths: &[(String, Option<String>)], to: &Path) -> anyhow::Result<Vec<(Copied, String)>> {
+    let copies: Vec<_> = paths
+        .iter()
+        .map(|(path, sha256)| async move {
+            let place = to.join(path);
+            if !files.copy_to(path, &place).await? {
+                return Ok((Copied::Gone, path.clone()));
+            }
+            let is_whole = match sha256 {
+                Some(sha256) => hex::encode(Sha256::digest(tokio::fs::read(&place).await?)) == *sha256,
+                None => true,
+            };
+            anyhow::Ok((if is_whole { Copied::Whole } else { Copied::Damaged }, path.clone()))
+        })
+        .collect();
+    stream::iter(copies).buffer_unordered(AT_ONCE).try_collect().await
+}
+
+/// Copies a file of the broker's; one that is not there is no account.
 fn copy(from: &Path, to: &Path) -> anyhow::Result<bool> {
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder)?;
@@ -216,18 +258,35 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<bool> {
     }
 }
 
-fn copy_all(from: &Path, to: &Path) -> anyhow::Result<u64> {
-    let entries = match fs::read_dir(from) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
-        entries => entries.with_context(|| format!("failed to read {}", from.display()))?,
-    };
-    let mut copied = 0;
-    for entry in entries {
-        let path = entry?.path();
-        let place: PathBuf = to.join(path.file_name().unwrap_or_default());
-        copied += if path.is_dir() { copy_all(&path, &place)? } else { u64::from(copy(&path, &place)?) };
+/// Puts each file below a folder in its place. Returns how many those are.
+async fn put_all(files: &Files, from: &Path) -> anyhow::Result<u64> {
+    let (mut folders, mut put) = (vec![PathBuf::new()], 0);
+    while let Some(folder) = folders.pop() {
+        let entries = match fs::read_dir(from.join(&folder)) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            entries => entries.with_context(|| format!("failed to read {}", from.join(&folder).display()))?,
+        };
+        let mut paths = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            let path = folder.join(entry.file_name());
+            if entry.file_type()?.is_dir() {
+                folders.push(path);
+            } else {
+                paths.push(path.to_str().with_context(|| format!("{} is no name of a file of ours", path.display()))?.to_owned());
+            }
+        }
+        let puts: Vec<_> = paths
+            .iter()
+            .map(|path| {
+                let from = from.join(path);
+                async move { files.put_copy(path, &from).await }
+            })
+            .collect();
+        stream::iter(puts).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+        put += paths.len() as u64;
     }
-    Ok(copied)
+    Ok(put)
 }
 
 /// A new folder that its owner alone may read: what people did is in it, and hashes of their passwords.

@@ -15,13 +15,10 @@ use rumqttc::{
         mqttbytes::{QoS, v5::Packet},
     },
 };
-use tokio::{
-    sync::mpsc,
-    time::{Instant, sleep, timeout},
-};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::link::{self, Acks, Delivery};
+use super::link::{self, Acks, Delivery, Queues};
 use crate::{
     broker::Access,
     store::{Store, StoreError},
@@ -65,7 +62,7 @@ impl Heir {
     }
 
     /// Takes over from silent centres, one after the other, until told to stop.
-    pub async fn run(&self, queue: mpsc::Sender<Delivery>, stop: CancellationToken) {
+    pub async fn run(&self, queues: Queues, stop: CancellationToken) {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -73,7 +70,7 @@ impl Heir {
             }
             let outcome = tokio::select! {
                 () = stop.cancelled() => return,
-                outcome = self.take_over_one(&queue) => outcome,
+                outcome = self.take_over_one(&queues) => outcome,
             };
             if let Err(error) = outcome {
                 tracing::warn!(error, "a centre that is silent could not be taken over; tried again");
@@ -81,7 +78,7 @@ impl Heir {
         }
     }
 
-    async fn take_over_one(&self, queue: &mpsc::Sender<Delivery>) -> Result<(), String> {
+    async fn take_over_one(&self, queues: &Queues) -> Result<(), String> {
         let failed = |error: StoreError| crate::chain(&error);
         let me = &self.access.client_id;
         let mut tx = self.store.begin().await.map_err(failed)?;
@@ -89,7 +86,7 @@ impl Heir {
         tx.commit().await.map_err(failed)?;
         let Some(silent) = silent else { return Ok(()) };
         tracing::warn!(center = silent, "a centre of this group is silent; what the broker holds for it is taken over");
-        let messages = self.drain(&silent, queue).await?;
+        let messages = self.drain(&silent, queues).await?;
         let mut tx = self.store.begin().await.map_err(failed)?;
         tx.forget_center(&silent, me).await.map_err(failed)?;
         tx.commit().await.map_err(failed)?;
@@ -98,7 +95,7 @@ impl Heir {
     }
 
     /// Fetches what the broker holds under a name. Returns how many messages that were.
-    async fn drain(&self, name: &str, queue: &mpsc::Sender<Delivery>) -> Result<u64, String> {
+    async fn drain(&self, name: &str, queues: &Queues) -> Result<u64, String> {
         let access = Access { client_id: name.to_owned(), ..self.access.clone() };
         let (client, mut event_loop) = AsyncClient::new(link::options(&access), link::REQUESTS_MAX);
         let acks = Acks::new(client.clone());
@@ -117,7 +114,9 @@ impl Heir {
                 Ok(Ok(Event::Incoming(Packet::Publish(publish)))) if publish.qos != QoS::AtMostOnce => {
                     (came, last) = (came + 1, Instant::now());
                     // More than the queue holds is never on its way: the broker waits for acknowledgements.
-                    queue.send(Delivery::new(publish, acks.clone())).await.map_err(|_| "this centre stops".to_owned())?;
+                    if !queues.send(Delivery::new(publish, acks.clone())).await {
+                        return Err("this centre stops".into());
+                    }
                 }
                 Ok(Ok(Event::Outgoing(Outgoing::PubAck(_)))) => acknowledged += 1,
                 Ok(Ok(_)) | Err(_) => {}

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use matpho_wire::{PACKET_BYTES_MAX, Topic};
+use matpho_wire::{PACKET_BYTES_MAX, Topic, topic::Channel};
 use rand::Rng;
 use rumqttc::v5::{
     AsyncClient, Event, EventLoop, MqttOptions,
@@ -31,7 +31,7 @@ use crate::{broker::Access, health::Status, metrics::Metrics};
 /// Messages that the broker sends ahead of our acknowledgements.
 pub const IN_FLIGHT_MAX: u16 = 128;
 
-/// Messages between connection and store. After a reconnection the broker repeats what is still in here.
+/// Messages between connection and store, in each lane. After a reconnection the broker repeats what is still in here.
 pub const QUEUE_MAX: usize = 4 * IN_FLIGHT_MAX as usize;
 
 /// Requests to the connection (acknowledgements, commands): more than can be waiting at once.
@@ -65,6 +65,61 @@ impl Delivery {
             // An error means that the connection's task is gone: we are stopping, and the broker will repeat it.
             let _ = self.acks.client.ack(&self.publish).await;
         }
+    }
+}
+
+/// Which way a message goes. Pictures that prove events have a way of their own: where they are kept may be away, and alarms must not wait
+/// for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Everything but what follows.
+    Messages,
+    /// Evidence pictures.
+    Evidence,
+}
+
+impl Lane {
+    /// The word for it, in the log.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Messages => "messages",
+            Self::Evidence => "evidence pictures",
+        }
+    }
+
+    /// Where a message belongs, by its topic.
+    fn of(topic: &[u8]) -> Self {
+        let topic = std::str::from_utf8(topic).ok().and_then(|topic| topic.parse::<Topic>().ok());
+        if topic.is_some_and(|topic| matches!(topic.channel, Channel::Evidence(_))) { Self::Evidence } else { Self::Messages }
+    }
+}
+
+/// The queues between connection and store, one a lane.
+#[derive(Clone)]
+pub struct Queues {
+    messages: mpsc::Sender<Delivery>,
+    evidence: mpsc::Sender<Delivery>,
+}
+
+impl Queues {
+    /// The queues' ends: where messages go in, and where those of each lane come out.
+    pub fn new() -> (Self, [(Lane, mpsc::Receiver<Delivery>); 2]) {
+        let ((messages, messages_out), (evidence, evidence_out)) = (mpsc::channel(QUEUE_MAX), mpsc::channel(QUEUE_MAX));
+        (Self { messages, evidence }, [(Lane::Messages, messages_out), (Lane::Evidence, evidence_out)])
+    }
+
+    /// Whether so many messages wait that those that nothing hangs on are left out.
+    fn is_busy(&self) -> bool {
+        self.messages.capacity() <= QUEUE_MAX / 2
+    }
+
+    /// Passes a message on; false where nobody takes it any more.
+    pub async fn send(&self, delivery: Delivery) -> bool {
+        let queue = match Lane::of(&delivery.publish.topic) {
+            Lane::Messages => &self.messages,
+            Lane::Evidence => &self.evidence,
+        };
+        queue.send(delivery).await.is_ok()
     }
 }
 
@@ -108,7 +163,7 @@ impl Link {
     }
 
     /// Polls until told to stop.
-    pub async fn run(mut self, queue: mpsc::Sender<Delivery>, stop: CancellationToken) {
+    pub async fn run(mut self, queues: Queues, stop: CancellationToken) {
         let mut backoff = BACKOFF.0;
         let acks = Acks { client: self.client.clone(), connection: self.connection.clone() };
         // Deliveries that were read from a connection that is gone by now belong to none.
@@ -144,12 +199,12 @@ impl Link {
                 }
                 Ok(Event::Incoming(Packet::Publish(publish))) => {
                     let picture = publish.qos == QoS::AtMostOnce;
-                    if picture && queue.capacity() <= QUEUE_MAX / 2 {
+                    if picture && queues.is_busy() {
                         self.metrics.pictures_dropped.one();
                         continue;
                     }
                     let delivery = Delivery { publish, acks: acks.clone(), connection: connection.unwrap_or(0) };
-                    if queue.send(delivery).await.is_err() {
+                    if !queues.send(delivery).await {
                         break;
                     }
                 }

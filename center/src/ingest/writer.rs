@@ -1,9 +1,15 @@
 //! Commits what came, several messages at a time, then acknowledges it.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use matpho_scene::WallTime;
 use matpho_wire::EvidenceData;
+use parking_lot::Mutex;
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep, timeout, timeout_at},
@@ -11,7 +17,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    link::Delivery,
+    link::{Delivery, Lane},
     message::{self, Message},
 };
 use crate::{
@@ -34,6 +40,9 @@ const LINGER: Duration = Duration::from_millis(5);
 /// How long the store may take for a batch: a server that is gone without a word would be waited for for ever.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long the pictures of a batch may take: a bucket far away stores a few a second.
+const FILES_TIMEOUT: Duration = Duration::from_secs(300);
+
 /// Time between two attempts to write: the first and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
 
@@ -45,6 +54,8 @@ const COMPLAINTS_MAX: usize = 1_000;
 
 /// The one who writes.
 pub struct Writer {
+    /// What it is given to write.
+    pub lane: Lane,
     /// Where to.
     pub store: Store,
     /// What becomes one incident.
@@ -57,6 +68,8 @@ pub struct Writer {
     pub status: Arc<Status>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Whose mistakes were told already; of both lanes.
+    pub complaints: Arc<Mutex<Complaints>>,
 }
 
 /// A message on its way into the store.
@@ -81,14 +94,12 @@ impl Item {
 struct Aftermath {
     duplicates: u64,
     rejected: u64,
-    garbage: Vec<String>,
     heard: Vec<(String, String)>,
 }
 
 impl Writer {
     /// Writes until told to stop. What is in the queue then is not acknowledged: the broker keeps it.
     pub async fn run(self, mut queue: mpsc::Receiver<Delivery>, stop: CancellationToken) {
-        let mut complaints = Complaints::default();
         loop {
             let first = tokio::select! {
                 biased;
@@ -106,7 +117,7 @@ impl Writer {
             }
             self.status.heard(crate::clock::now());
             self.show_pictures(&batch);
-            batch.iter().for_each(|item| complaints.about(item));
+            batch.iter().for_each(|item| self.complaints.lock().about(item));
             if !self.write_until_done(&batch, &stop).await {
                 return;
             }
@@ -144,19 +155,26 @@ impl Writer {
     async fn write_until_done(&self, batch: &[Item], stop: &CancellationToken) -> bool {
         let mut backoff = BACKOFF.0;
         loop {
-            let attempt = timeout(WRITE_TIMEOUT, self.write(batch)).await;
-            match attempt.unwrap_or(Err(StoreError::Silent(WRITE_TIMEOUT))) {
+            match self.write(batch).await {
                 Ok(aftermath) => {
                     self.status.set_store_failing(false);
+                    if self.lane == Lane::Evidence {
+                        self.status.set_files_failing(false);
+                    }
                     self.finish(batch, aftermath).await;
                     return true;
                 }
                 Err(error) => {
-                    self.status.set_store_failing(true);
+                    if error.is_of_files() {
+                        self.status.set_files_failing(true);
+                    } else {
+                        self.status.set_store_failing(true);
+                    }
                     self.metrics.store_retries.one();
                     tracing::error!(
                         error = crate::chain(&error),
                         messages = batch.len(),
+                        what = self.lane.word(),
                         retry_in_ms = backoff.as_millis() as u64,
                         "messages could not be stored; they are not acknowledged and wait at the broker"
                     );
@@ -171,7 +189,13 @@ impl Writer {
     }
 
     async fn write(&self, batch: &[Item]) -> Result<Aftermath, StoreError> {
-        self.write_files(batch).await?;
+        let files = timeout(FILES_TIMEOUT, self.write_files(batch)).await;
+        files.unwrap_or(Err(StoreError::FilesSilent(FILES_TIMEOUT)))?;
+        let rows = timeout(WRITE_TIMEOUT, self.write_all_rows(batch)).await;
+        rows.unwrap_or(Err(StoreError::Silent(WRITE_TIMEOUT)))
+    }
+
+    async fn write_all_rows(&self, batch: &[Item]) -> Result<Aftermath, StoreError> {
         // Being able to take back a single message costs a round trip a message, and hardly any is at fault.
         match self.write_rows(batch, false).await {
             Err(error) if error.is_of_message() => self.write_rows(batch, true).await,
@@ -181,13 +205,14 @@ impl Writer {
 
     /// Pictures first, then their rows: a row never names a file that is not there, and no transaction waits for a file.
     async fn write_files(&self, batch: &[Item]) -> Result<(), StoreError> {
+        // By path: one that came twice is written once.
+        let mut pictures = BTreeMap::new();
         for item in batch {
             let Ok((_, Message::Evidence(data, jpeg))) = &item.content else { continue };
-            let Some(path) = picture_path(data, item.arrived) else { continue };
-            let (place, bytes) = (self.store.files().join(path), jpeg.clone());
-            blocking(move || files::write(&place, &bytes)).await?;
+            pictures.extend(picture_path(data, item.arrived).map(|path| (path, jpeg)));
         }
-        Ok(())
+        let puts: Vec<_> = pictures.iter().map(|(path, jpeg)| self.store.files().put(path, (*jpeg).clone())).collect();
+        stream::iter(puts).buffer_unordered(files::AT_ONCE).try_collect().await
     }
 
     async fn write_rows(&self, batch: &[Item], careful: bool) -> Result<Aftermath, StoreError> {
@@ -255,7 +280,7 @@ impl Writer {
         let taken = match message {
             Message::Event(message) => tx.take_event(edge, message, arrived, &self.settings).await?,
             Message::Measurement(message) => tx.take_measurement(edge, message).await?,
-            Message::Evidence(data, jpeg) => self.take_evidence(tx, edge, data, jpeg.len(), arrived, aftermath).await?,
+            Message::Evidence(data, jpeg) => self.take_evidence(tx, edge, data, jpeg.len(), arrived).await?,
             Message::EdgeStatus(message) => {
                 tx.take_edge_status(edge, message, arrived).await?;
                 Taken::New
@@ -286,12 +311,9 @@ impl Writer {
         data: &EvidenceData,
         bytes: usize,
         arrived: WallTime,
-        aftermath: &mut Aftermath,
     ) -> Result<Taken, StoreError> {
         let (Some(event), Some(path)) = (data.event, picture_path(data, arrived)) else { return Ok(Taken::Duplicate) };
-        let outcome = tx.take_evidence(edge, &event.to_string(), data, (&path, bytes), arrived).await?;
-        aftermath.garbage.extend(outcome.garbage);
-        Ok(outcome.taken)
+        tx.take_evidence(edge, &event.to_string(), data, (&path, bytes), arrived).await
     }
 
     async fn finish(&self, batch: &[Item], aftermath: Aftermath) {
@@ -315,10 +337,6 @@ impl Writer {
         for (edge, camera) in aftermath.heard {
             self.live.heard(&edge, &camera);
         }
-        for path in aftermath.garbage {
-            let path = self.store.files().join(path);
-            let _ = tokio::task::spawn_blocking(move || files::remove(&path)).await;
-        }
     }
 }
 
@@ -338,7 +356,7 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, StoreE
 
 /// Tells each sender's mistakes in the log, but not each of them.
 #[derive(Default)]
-struct Complaints(HashMap<String, (Instant, u64)>);
+pub struct Complaints(HashMap<String, (Instant, u64)>);
 
 impl Complaints {
     fn about(&mut self, item: &Item) {

@@ -30,24 +30,9 @@ pub struct Answer {
 impl Client {
     /// A client that trusts the authority of a PEM file, or the public ones.
     pub fn new(ca_file: Option<&Path>) -> Result<Self, String> {
-        let mut tls = TlsConfig::builder();
-        if let Some(path) = ca_file {
-            let failed = |error: &dyn std::error::Error| format!("ca_file {}: {}", path.display(), crate::chain(error));
-            let pem = std::fs::read(path).map_err(|error| failed(&error))?;
-            let mut certificates = Vec::new();
-            for item in ureq::tls::parse_pem(&pem) {
-                if let PemItem::Certificate(certificate) = item.map_err(|error| failed(&error))? {
-                    certificates.push(certificate);
-                }
-            }
-            if certificates.is_empty() {
-                return Err(format!("ca_file {} has no certificate", path.display()));
-            }
-            tls = tls.root_certs(RootCerts::new_with_certs(&certificates));
-        }
         // A redirection would carry what is sent to where nobody configured it.
         let config = Agent::config_builder()
-            .tls_config(tls.build())
+            .tls_config(tls(ca_file)?)
             .timeout_global(Some(ANSWER_WITHIN))
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -62,6 +47,26 @@ impl Client {
         let posted = tokio::task::spawn_blocking(move || post(&agent, &url, &headers, &body)).await;
         posted.unwrap_or_else(|error| Err(format!("the attempt broke off: {error}")))
     }
+}
+
+/// Whom a client believes: the authority of a PEM file, or the public ones.
+pub fn tls(ca_file: Option<&Path>) -> Result<TlsConfig, String> {
+    let mut tls = TlsConfig::builder();
+    if let Some(path) = ca_file {
+        let failed = |error: &dyn std::error::Error| format!("ca_file {}: {}", path.display(), crate::chain(error));
+        let pem = std::fs::read(path).map_err(|error| failed(&error))?;
+        let mut certificates = Vec::new();
+        for item in ureq::tls::parse_pem(&pem) {
+            if let PemItem::Certificate(certificate) = item.map_err(|error| failed(&error))? {
+                certificates.push(certificate);
+            }
+        }
+        if certificates.is_empty() {
+            return Err(format!("ca_file {} has no certificate", path.display()));
+        }
+        tls = tls.root_certs(RootCerts::new_with_certs(&certificates));
+    }
+    Ok(tls.build())
 }
 
 fn post(agent: &Agent, url: &str, headers: &[(&'static str, String)], body: &[u8]) -> Result<Answer, String> {

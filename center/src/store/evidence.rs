@@ -5,14 +5,6 @@ use matpho_wire::EvidenceData;
 
 use super::{StoreError, Tx, events::Taken, execute, fetch_all, fetch_one, fetch_optional, to};
 
-/// What became of a picture, and which file nothing refers to any more.
-pub struct EvidenceTaken {
-    /// Whether it was new.
-    pub taken: Taken,
-    /// A file that may go once this is committed.
-    pub garbage: Option<String>,
-}
-
 impl Tx {
     /// Takes a picture whose file lies at `path` already. Of two pictures of one event the one that was taken later stays.
     pub async fn take_evidence(
@@ -22,7 +14,7 @@ impl Tx {
         data: &EvidenceData,
         (path, bytes): (&str, usize),
         arrived: WallTime,
-    ) -> Result<EvidenceTaken, StoreError> {
+    ) -> Result<Taken, StoreError> {
         let known: Option<(i64, String)> = fetch_optional!(
             self.db(),
             sqlx::query_as("SELECT seen_at, path FROM evidence WHERE event = $1 AND edge = $2").bind(event).bind(edge)
@@ -32,7 +24,10 @@ impl Tx {
         if let Some((known_at, known_path)) = &known
             && (*known_at > seen_at || known_path == path)
         {
-            return Ok(EvidenceTaken { taken: Taken::Duplicate, garbage: (known_path != path).then(|| path.to_owned()) });
+            if known_path != path {
+                self.drop_file(path).await?;
+            }
+            return Ok(Taken::Duplicate);
         }
         execute!(self.db(), sqlx::query(
             "INSERT INTO evidence (event, edge, camera, seen_at, width, height, bytes, sha256, path, redacted, clip_available, arrived_at)
@@ -54,12 +49,15 @@ impl Tx {
         .bind(data.clip_available)
         .bind(arrived.as_unix_millis()))
         .map_err(to("store a picture"))?;
+        if let Some((_, before)) = known.filter(|(_, before)| !before.is_empty()) {
+            self.drop_file(&before).await?;
+        }
         self.event_changed(event, arrived).await?;
-        Ok(EvidenceTaken { taken: Taken::New, garbage: known.map(|(_, path)| path).filter(|path| !path.is_empty()) })
+        Ok(Taken::New)
     }
 
-    /// Gives up the oldest pictures and clips of closed incidents until no more than `bytes_max` are left. Returns their files, to
-    /// be removed once this is committed.
+    /// Gives up the oldest pictures and clips of closed incidents until no more than `bytes_max` are left. Returns their files,
+    /// which are removed afterwards.
     pub async fn make_room(&mut self, bytes_max: u64) -> Result<Vec<String>, StoreError> {
         let held: i64 = fetch_one!(
             self.db(),
@@ -97,6 +95,7 @@ impl Tx {
                 .map_err(to("give up a picture"))?;
             execute!(self.db(), sqlx::query("DELETE FROM clips WHERE path = $1").bind(&path)).map_err(to("give up a clip"))?;
             excess -= bytes;
+            self.drop_file(&path).await?;
             files.push(path);
         }
         Ok(files)

@@ -1,14 +1,19 @@
 //! What is kept for how long, and letting go of the rest.
 //!
-//! What is open stays, however old. What goes, goes in small transactions, so that messages are taken between them.
+//! What is open stays, however old. What goes, goes in small transactions, so that messages are taken between them. An incident, and what
+//! belongs to it, has the kinds of its events and lies where the cameras stand that saw them; so a rule may fit it by one of several.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
+use jiff::civil::Date;
 use matpho_scene::WallTime;
 use sqlx::AssertSqlSafe;
 
-use super::{Store, StoreError, Tx, execute, fetch_all, fetch_one, files, to};
-use crate::ingest::writer::blocking;
+use super::{Store, StoreError, Tx, execute, fetch_all, fetch_one, to};
+use crate::{
+    area::{AreaId, AreaTree},
+    rights::{EVERYWHERE, Kinds},
+};
 
 /// Rows in one transaction.
 const ROWS_MAX: i64 = 1_000;
@@ -63,7 +68,7 @@ impl Kept {
                      SELECT 1 FROM incident_events ie JOIN incidents i ON i.id = ie.incident
                      WHERE ie.event = m.event AND i.closed_at IS NULL)",
             ),
-            Self::Measurements => ("line", "measurements WHERE from_at < $1"),
+            Self::Measurements => ("line", "measurements s WHERE s.from_at < $1"),
             Self::Pictures => (
                 "v.path",
                 "evidence v LEFT JOIN incident_events ie ON ie.event = v.event LEFT JOIN incidents i ON i.id = ie.incident
@@ -75,36 +80,184 @@ impl Kept {
                  WHERE COALESCE(k.arrived_at, k.requested_at) < $1 AND (i.id IS NULL OR i.closed_at IS NOT NULL)",
             ),
             Self::Rejected => ("line", "rejected WHERE arrived_at < $1"),
-            Self::Contacts => ("report", "report_contacts WHERE arrived_at < $1"),
+            Self::Contacts => ("report", "report_contacts c WHERE c.arrived_at < $1"),
         }
+    }
+
+    /// Of such a row, where it lies and with which kinds, and what the kind is called there; `None`: it lies nowhere. What is measured has
+    /// a place and no kind.
+    const fn places(self) -> Option<(&'static str, Option<&'static str>)> {
+        match self {
+            Self::Incidents | Self::Pictures | Self::Clips => Some(("incident_areas a WHERE a.incident = i.id", Some("a.kind"))),
+            Self::Messages => Some((
+                "incident_events e JOIN incident_areas a ON a.incident = e.incident WHERE e.event = m.event",
+                Some("a.kind"),
+            )),
+            Self::Measurements => Some(("camera_areas a WHERE a.edge = s.edge AND a.camera = s.camera", None)),
+            Self::Contacts => Some(("reports r JOIN report_areas a ON a.report = r.id WHERE r.id = c.report", Some("r.kind"))),
+            Self::Rejected => None,
+        }
+    }
+
+    /// Whether a rule for some areas can name it.
+    pub const fn has_place(self) -> bool {
+        self.places().is_some()
+    }
+
+    /// Whether a rule for some kinds can name it.
+    pub const fn has_kind(self) -> bool {
+        matches!(self.places(), Some((_, Some(_))))
     }
 }
 
-/// For how long each is kept; `None`: for ever.
-pub type Rules = Vec<(Kept, Option<Duration>)>;
+/// For how long something is kept; `None`: for ever.
+pub type Period = Option<Duration>;
+
+/// What is kept for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// What no rule below says otherwise about.
+    pub usual: Vec<(Kept, Period)>,
+    /// For some kinds in some areas. Of those that fit something and name what it is, the first decides.
+    pub special: Vec<Rule>,
+}
+
+/// What is kept for how long in some cases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// It fits what has one of these kinds …
+    pub kinds: Kinds,
+    /// … and lies in one of these areas or a part of it; none: anywhere.
+    pub areas: Vec<AreaId>,
+    /// What it names.
+    pub periods: Vec<(Kept, Period)>,
+}
+
+impl Rule {
+    /// What has to be so of a row for the rule to fit it.
+    fn fits(&self, kept: Kept) -> String {
+        let Some((places, kind)) = kept.places() else { return "FALSE".into() };
+        // Words of kinds and areas hold nothing that SQL would read.
+        let list = |words: Vec<String>| words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ");
+        let areas = if self.areas.is_empty() {
+            list(vec![EVERYWHERE.into()])
+        } else {
+            list(self.areas.iter().map(ToString::to_string).collect())
+        };
+        let kinds = match kind.filter(|_| !self.kinds.is_all()) {
+            Some(kind) => format!(" AND {kind} IN ({})", list(self.kinds.iter().map(|kind| kind.to_string()).collect())),
+            None => String::new(),
+        };
+        format!("EXISTS (SELECT 1 FROM {places} AND a.area IN ({areas}){kinds})")
+    }
+}
+
+/// What the configuration says about one thing in one case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// About what.
+    pub kept: Kept,
+    /// For how long.
+    pub period: Period,
+    /// Which rule says so; `None`: what is usual.
+    pub rule: Option<usize>,
+    condition: String,
+}
+
+impl Line {
+    /// The key of the configuration that says so.
+    pub fn key(&self) -> String {
+        let word = self.kept.word();
+        match self.rule {
+            Some(rule) => format!("retention.rules[{rule}].{word}_days"),
+            None => format!("retention.{word}_days"),
+        }
+    }
+
+    /// Rows that the line is about and that are older than `$1`: the key that names them, and from where.
+    fn old(&self) -> (&'static str, String) {
+        let (key, rows) = self.kept.old();
+        (key, format!("{rows}{}", self.condition))
+    }
+}
+
+impl Rules {
+    /// Everything that is said, so that each thing falls under one line.
+    pub fn lines(&self) -> Vec<Line> {
+        let mut lines = Vec::new();
+        for (kept, usual) in &self.usual {
+            let mut others = String::new();
+            for (index, rule) in self.special.iter().enumerate() {
+                let Some((_, period)) = rule.periods.iter().find(|(named, _)| named == kept) else { continue };
+                let fits = rule.fits(*kept);
+                let condition = format!(" AND {fits}{others}");
+                lines.push(Line { kept: *kept, period: *period, rule: Some(index), condition });
+                others.push_str(&format!(" AND NOT {fits}"));
+            }
+            lines.push(Line { kept: *kept, period: *usual, rule: None, condition: others });
+        }
+        lines
+    }
+
+    /// Areas that rules name and that are not there: what lies in them would fall under another rule, and what is gone is gone. So
+    /// nothing is let go before that is mended.
+    pub fn check(&self, tree: &AreaTree, today: Date) -> Result<(), UnknownAreas> {
+        let mut what = Vec::new();
+        for (index, rule) in self.special.iter().enumerate() {
+            for area in rule.areas.iter().filter(|area| tree.at(area, today).is_none()) {
+                if let Some(why) = missing(area, rule, tree, today) {
+                    what.push(format!("retention.rules[{index}].areas: {area} {why}"));
+                }
+            }
+        }
+        if what.is_empty() { Ok(()) } else { Err(UnknownAreas(what.join("; "))) }
+    }
+}
+
+/// Why an area that is not valid today is a fault of a rule; `None`: it is none.
+fn missing(area: &AreaId, rule: &Rule, tree: &AreaTree, today: Date) -> Option<String> {
+    if tree.areas().next().is_none() {
+        return Some("is not known: no areas are imported yet (`matpho-center area import`)".into());
+    }
+    if !tree.knows(area) {
+        return Some("is no area that was imported (`matpho-center area list`)".into());
+    }
+    let has_begun = tree.areas().any(|version| version.id == *area && version.validity.from <= today);
+    if !has_begun {
+        // Who names it ahead of the day is early, not wrong.
+        return None;
+    }
+    let now = tree.remap(area, today);
+    let is_named = |heir: &AreaId| rule.areas.iter().any(|named| tree.is_within(heir, named, today));
+    let unnamed: Vec<_> = now.keys().filter(|heir| !is_named(heir)).map(ToString::to_string).collect();
+    match (now.is_empty(), unnamed.is_empty()) {
+        (true, _) => Some("has ended, and nothing is known of what became of it: name what lies there now".into()),
+        (_, false) => Some(format!("has ended; it is {} now: name that too", unnamed.join(", "))),
+        (_, true) => None,
+    }
+}
+
+/// Rules of retention name areas that are not there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("nothing is let go before this is mended: {0}")]
+pub struct UnknownAreas(String);
 
 impl Store {
-    /// How many of a kind are older than an instant.
-    pub async fn count_old(&self, kept: Kept, before: WallTime) -> Result<i64, StoreError> {
-        let (_, rows) = kept.old();
+    /// How many rows a line is about that are older than an instant.
+    pub async fn count_old(&self, line: &Line, before: WallTime) -> Result<i64, StoreError> {
+        let (_, rows) = line.old();
         let sql = AssertSqlSafe(format!("SELECT COUNT(*) FROM {rows}"));
         fetch_one!(self.db(), sqlx::query_scalar(sql).bind(before.as_unix_millis())).map_err(to("count what is old"))
     }
 
-    /// Lets go of what is older than an instant, at most `batches_max` transactions of it. Returns how many went.
-    pub async fn let_go(&self, kept: Kept, before: WallTime, batches_max: usize) -> Result<u64, StoreError> {
+    /// Lets go of what a line is about and is older than an instant, at most `batches_max` transactions of it. Returns how many went.
+    pub async fn let_go(&self, line: &Line, before: WallTime, batches_max: usize) -> Result<u64, StoreError> {
         let mut gone = 0;
         for _ in 0..batches_max {
             let mut tx = self.begin().await?;
-            let (rows, garbage) = tx.let_go_some(kept, before).await?;
+            let rows = tx.let_go_some(line, before).await?;
             tx.commit().await?;
             gone += rows;
-            let garbage: Vec<PathBuf> = garbage.iter().map(|path| self.files.join(path)).collect();
-            blocking(move || {
-                garbage.iter().for_each(|path| files::remove(path));
-                Ok(())
-            })
-            .await?;
             if rows == 0 {
                 break;
             }
@@ -114,9 +267,9 @@ impl Store {
 }
 
 impl Tx {
-    /// One transaction's worth: how many went, and which files nothing refers to any more.
-    async fn let_go_some(&mut self, kept: Kept, before: WallTime) -> Result<(u64, Vec<String>), StoreError> {
-        let (key, rows) = kept.old();
+    /// One transaction's worth: how many went.
+    async fn let_go_some(&mut self, line: &Line, before: WallTime) -> Result<u64, StoreError> {
+        let (kept, (key, rows)) = (line.kept, line.old());
         let before = before.as_unix_millis();
         let doing = "let go of what is old";
         let old = match kept {
@@ -124,8 +277,7 @@ impl Tx {
                 let table = rows.split(' ').next().unwrap_or_default();
                 let sql = format!("DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {rows} LIMIT $2)");
                 let sql = AssertSqlSafe(sql);
-                let gone = execute!(self.db(), sqlx::query(sql).bind(before).bind(ROWS_MAX)).map_err(to(doing))?;
-                return Ok((gone, Vec::new()));
+                return execute!(self.db(), sqlx::query(sql).bind(before).bind(ROWS_MAX)).map_err(to(doing));
             }
             Kept::Incidents | Kept::Pictures | Kept::Clips => {
                 let limit = if kept == Kept::Incidents { INCIDENTS_MAX } else { ROWS_MAX };
@@ -135,37 +287,40 @@ impl Tx {
                 old
             }
         };
-        let mut garbage = Vec::new();
         for key in &old {
             match kept {
-                Kept::Incidents => garbage.extend(self.forget_incident(key).await?),
-                Kept::Clips => garbage.extend(self.forget_clip(key).await?),
+                Kept::Incidents => self.forget_incident(key).await?,
+                Kept::Clips => self.forget_clip(key).await?,
                 _ => {
                     execute!(self.db(), sqlx::query("UPDATE evidence SET path = '' WHERE path = $1").bind(key))
                         .map_err(to(doing))?;
-                    garbage.push(key.clone());
+                    self.drop_file(key).await?;
                 }
             }
         }
-        Ok((old.len() as u64, garbage))
+        Ok(old.len() as u64)
     }
 
-    async fn forget_clip(&mut self, event: &str) -> Result<Option<String>, StoreError> {
+    async fn forget_clip(&mut self, event: &str) -> Result<(), StoreError> {
         let paths: Vec<Option<String>> =
             fetch_all!(self.db(), sqlx::query_scalar("DELETE FROM clips WHERE event = $1 RETURNING path").bind(event))
                 .map_err(to("forget a clip"))?;
-        Ok(paths.into_iter().flatten().next())
+        for path in paths.iter().flatten() {
+            self.drop_file(path).await?;
+        }
+        Ok(())
     }
 
-    /// An incident with all that belongs to it. Returns the files of its pictures and clips.
-    async fn forget_incident(&mut self, incident: &str) -> Result<Vec<String>, StoreError> {
+    /// An incident with all that belongs to it.
+    async fn forget_incident(&mut self, incident: &str) -> Result<(), StoreError> {
         const EVENTS: &str = "IN (SELECT event FROM incident_events WHERE incident = $1)";
         let doing = "forget an incident";
-        let mut garbage = Vec::new();
         for table in ["evidence", "clips"] {
             let sql = AssertSqlSafe(format!("DELETE FROM {table} WHERE event {EVENTS} RETURNING path"));
             let paths: Vec<Option<String>> = fetch_all!(self.db(), sqlx::query_scalar(sql).bind(incident)).map_err(to(doing))?;
-            garbage.extend(paths.into_iter().flatten().filter(|path| !path.is_empty()));
+            for path in paths.iter().flatten().filter(|path| !path.is_empty()) {
+                self.drop_file(path).await?;
+            }
         }
         for rows in [
             format!("event_messages WHERE event {EVENTS}"),
@@ -182,6 +337,6 @@ impl Tx {
             let sql = AssertSqlSafe(format!("DELETE FROM {rows}"));
             execute!(self.db(), sqlx::query(sql).bind(incident)).map_err(to(doing))?;
         }
-        Ok(garbage)
+        Ok(())
     }
 }

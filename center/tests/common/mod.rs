@@ -68,11 +68,23 @@ pub fn center(arguments: &[&str], stdin: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
+/// Puts a disk of its own under a state folder, with what is in it, and runs a program.
+const DISK: &str = r#"mib=$1 state=$2; shift 2
+mkdir -p "$state.disk"
+mount -t tmpfs -o size="${mib}m" tmpfs "$state.disk"
+cp -a "$state/." "$state.disk/"
+mount --bind "$state.disk" "$state"
+exec "$@""#;
+
 /// A state folder with a configuration; a centre runs on it or does not.
 pub struct Center {
     folder: tempfile::TempDir,
     process: Option<Child>,
     environment: Vec<(&'static str, String)>,
+    /// What it logs.
+    pub log_filter: &'static str,
+    /// Of so many MiB is the disk of its state folder, if it is a disk of its own.
+    pub disk_mib: Option<u32>,
 }
 
 impl Center {
@@ -91,7 +103,7 @@ impl Center {
     /// One with a whole configuration, in a folder; it does not run yet.
     pub fn with(folder: tempfile::TempDir, config: &str) -> Self {
         fs::write(folder.path().join("center.toml"), config).unwrap();
-        Self { folder, process: None, environment: Vec::new() }
+        Self { folder, process: None, environment: Vec::new(), log_filter: "info,mosquitto=debug", disk_mib: None }
     }
 
     /// One that runs, with its gateway's account.
@@ -112,7 +124,14 @@ impl Center {
     }
 
     pub fn state(&self) -> PathBuf {
-        self.folder.path().join("state")
+        let state = self.folder.path().join("state");
+        match (&self.process, self.disk_mib) {
+            // The disk is seen by the centre alone, and by who looks through its eyes.
+            (Some(process), Some(_)) => {
+                Path::new("/proc").join(process.id().to_string()).join("root").join(state.strip_prefix("/").unwrap())
+            }
+            _ => state,
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -150,11 +169,21 @@ impl Center {
     pub fn start_without_waiting(&mut self) {
         let log = fs::File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
         let _ = fs::remove_file(self.state().join("http.url"));
+        let program = env!("CARGO_BIN_EXE_matpho-center");
+        let mut command = match self.disk_mib {
+            None => Command::new(program),
+            Some(mib) => {
+                let mut command = Command::new("unshare");
+                command.args(["--user", "--map-root-user", "--mount", "sh", "-ec", DISK, "sh", &mib.to_string()]);
+                command.arg(self.folder.path().join("state")).arg(program);
+                command
+            }
+        };
         self.process = Some(
-            Command::new(env!("CARGO_BIN_EXE_matpho-center"))
+            command
                 .args(["run", "--config", &self.config()])
                 .env("MATPHO_DEMO_TOKEN", TOKEN)
-                .env("RUST_LOG", "info,mosquitto=debug")
+                .env("RUST_LOG", self.log_filter)
                 .envs(self.environment.iter().cloned())
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
@@ -507,8 +536,12 @@ impl Listener {
 
     pub fn connect_as(center: &Center, token: &str, last_event_id: Option<i64>) -> Self {
         let agent: ureq::Agent = ureq::Agent::config_builder().timeout_recv_body(Some(PATIENCE)).build().into();
-        let mut request =
-            agent.get(format!("{}/api/v1/stream", center.url().unwrap())).header("authorization", format!("Bearer {token}"));
+        Self::connect_by(&agent, &center.url().unwrap(), token, last_event_id)
+    }
+
+    /// With a client of one's own, at any address.
+    pub fn connect_by(agent: &ureq::Agent, url: &str, token: &str, last_event_id: Option<i64>) -> Self {
+        let mut request = agent.get(format!("{url}/api/v1/stream")).header("authorization", format!("Bearer {token}"));
         if let Some(id) = last_event_id {
             request = request.header("last-event-id", id.to_string());
         }

@@ -164,6 +164,23 @@ impl Cluster {
         self.guardian.take().unwrap().wait().unwrap();
     }
 
+    /// A standby of this one, that follows it by streaming.
+    pub fn standby(&self) -> Self {
+        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir().unwrap().keep();
+        give_away(&folder);
+        let mut copy = unprivileged(programs().join("pg_basebackup").to_str().unwrap());
+        copy.args(["-U", "matpho", "-R", "-X", "stream", "--checkpoint=fast", "--no-sync", "-h"]).arg(&self.folder);
+        copy.arg("-D").arg(folder.join("data")).run();
+        let mut standby = Self { folder, guardian: None, databases: AtomicU32::new(0) };
+        standby.start();
+        standby
+    }
+
+    /// The folder with its socket.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// A new database, as a section of a centre's configuration.
     pub fn new_database(&self) -> String {
         let name = format!("centre_{}", self.databases.fetch_add(1, Ordering::Relaxed));
@@ -205,8 +222,9 @@ pub fn programs() -> &'static Path {
     PROGRAMS.get_or_init(|| {
         let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let whole =
-            |folder: &PathBuf| ["initdb", "postgres", "psql", "pg_dump"].iter().all(|program| folder.join(program).is_file());
+        let whole = |folder: &PathBuf| {
+            ["initdb", "postgres", "psql", "pg_dump", "pg_basebackup"].iter().all(|program| folder.join(program).is_file())
+        };
         let found = debian.chain(std::env::split_paths(&path)).filter(whole).max();
         found.expect("there is no PostgreSQL server to test with: `make setup-tests` installs it (Debian: postgresql)")
     })

@@ -115,9 +115,12 @@ pub struct Health {
     /// Whether the store takes messages: `ok` or `failing`. While it fails nothing is acknowledged: gateways and broker keep what
     /// they have.
     pub store: String,
+    /// Whether pictures and clips can be kept: `ok` or `failing`. While it fails pictures wait at the broker, and events go on as long as it
+    /// sends them (128 unacknowledged pictures).
+    pub files: String,
     /// Whether what goes out by itself gets there: `ok` or `troubled` (`/api/v1/feeds` says what). The centre works either way.
     pub feeds: String,
-    /// Free bytes on the disk of the state folder.
+    /// Free bytes on the disk of pictures and clips; of the state folder where a bucket has them.
     pub disk_free_bytes: u64,
     /// Seconds since the last message of any gateway; absent before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
