@@ -2,7 +2,7 @@
 # Installs what is missing to build, run and test Mắt Phố on Debian 12, and nothing twice. Needs Rust, Node, Python and apt.
 #
 #   ./setup.sh            what the programs need
-#   ./setup.sh --tests    and what only the tests need (Chromium, xmllint, the public CAP schema, a PostgreSQL server)
+#   ./setup.sh --tests    and what only the tests need (Chromium, xmllint, the public CAP schema, a PostgreSQL server, nginx)
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -23,7 +23,7 @@ packages=(
   libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev libopencv-video-dev clang libclang-dev
   libsqlite3-dev mosquitto mosquitto-clients curl
 )
-[ "${1:-}" = --tests ] && packages+=(chromium chromium-driver fonts-noto-core libxml2-utils postgresql openssl libfaketime gdal-bin)
+[ "${1:-}" = --tests ] && packages+=(chromium chromium-driver fonts-noto-core libxml2-utils postgresql openssl libfaketime gdal-bin nginx-light)
 
 missing=()
 for package in "${packages[@]}"; do
@@ -32,7 +32,7 @@ done
 if [ "${#missing[@]}" -gt 0 ]; then
   say "installing ${missing[*]}"
   root apt-get update -qq
-  # Services of mosquitto and PostgreSQL are not wanted: the centre runs a broker of its own, and the tests a server of theirs.
+  # Services of mosquitto, PostgreSQL and nginx are not wanted: the centre runs a broker of its own, and the tests a server of theirs.
   root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
