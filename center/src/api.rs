@@ -18,6 +18,7 @@ pub mod incidents;
 pub mod kept;
 pub mod load;
 pub mod measurements;
+pub mod oidc;
 pub mod outgoing;
 pub mod problem;
 pub mod reports;
@@ -41,7 +42,7 @@ use axum::{
 use parking_lot::Mutex;
 
 use crate::{
-    auth::{access::Permissions, guard, throttle::Throttle},
+    auth::{access::Permissions, guard, oidc::Oidc, throttle::Throttle},
     clips::Clips,
     config::Config,
     health::Status,
@@ -72,6 +73,8 @@ pub struct Api {
     pub access: Permissions,
     /// Wrong passwords.
     pub throttle: Mutex<Throttle>,
+    /// The login of somebody else that people may come with.
+    pub oidc: Option<Oidc>,
     /// Hash of the token for scripts.
     pub script_token_sha256: Option<String>,
     /// Hash of the token for handing in reports.
@@ -150,6 +153,9 @@ pub fn router(api: Arc<Api>) -> Router {
     let open = Router::new()
         .route("/healthz", get(system::healthz))
         .route("/api/v1/session", post(session::begin))
+        .route("/api/v1/session/ways", get(session::ways))
+        .route("/api/v1/session/oidc", get(oidc::begin))
+        .route("/api/v1/session/oidc/callback", get(oidc::finish))
         // It asks by itself who comes: a login, or the token that opens nothing else.
         .route("/api/v1/reports", post(reports::create))
         .merge(open_alerts)

@@ -158,8 +158,22 @@ enum User {
         #[arg(long)]
         password_stdin: bool,
     },
-    /// Lists the users.
+    /// Lists the users, and who is locked out of which account.
     List {
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// Lets everybody try again to log in as a user, after too many wrong passwords.
+    Unlock {
+        /// The user.
+        name: String,
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// Takes a user's password away: from now on they log in through the provider ([auth.oidc]), by the same name.
+    HandOver {
+        /// The user.
+        name: String,
         #[command(flatten)]
         config: ConfigFile,
     },
@@ -191,6 +205,7 @@ struct ConfigFile {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum RoleArgument {
+    Viewer,
     Operator,
     Admin,
 }
@@ -247,12 +262,15 @@ fn dispatch(command: Command) -> Result<(), Trouble> {
         Command::User(User::Add { name, config, role, password_stdin }) => {
             let config = load(&config.config)?;
             let role = match role {
+                RoleArgument::Viewer => Role::Viewer,
                 RoleArgument::Operator => Role::Operator,
                 RoleArgument::Admin => Role::Admin,
             };
             accounts::add_user(&config, name, role, password_stdin)
         }
         Command::User(User::List { config }) => accounts::list_users(&load(&config.config)?),
+        Command::User(User::Unlock { name, config }) => accounts::unlock_user(&load(&config.config)?, &name),
+        Command::User(User::HandOver { name, config }) => accounts::hand_over(&load(&config.config)?, &name),
         Command::Edge(Edge::Add { address, config, password_stdin, password_file }) => {
             accounts::add_edge(&load(&config.config)?, &address, password_stdin, password_file.as_deref())
         }

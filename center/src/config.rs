@@ -3,13 +3,14 @@
 //! Reading is pure: no file but the configuration itself is opened, no address is tried. Not here: how complaints are gathered
 //! ([`reader`]).
 
+pub mod auth;
 pub mod database;
 pub mod feeds;
 pub mod files;
 pub mod reader;
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -61,7 +62,7 @@ pub struct Config {
     /// A file with the token for handing in reports.
     pub report_token_file: Option<PathBuf>,
     /// Who gets in.
-    pub auth: Auth,
+    pub auth: auth::Auth,
     /// Clips from gateways.
     pub clips: Clips,
     /// What the map shows first.
@@ -94,6 +95,8 @@ pub struct Http {
     pub listen: SocketAddr,
     /// Whether a proxy with TLS stands before it.
     pub behind_tls: bool,
+    /// Proxies whose word is taken for whom they speak for (`X-Forwarded-For`).
+    pub proxies: Vec<IpAddr>,
 }
 
 /// Where the centre keeps things.
@@ -163,15 +166,6 @@ pub struct ExternalBroker {
     pub client_id: Option<String>,
     /// How long the broker keeps what comes while this centre is away.
     pub session_expiry: Duration,
-}
-
-/// Who gets in.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Auth {
-    /// How long a login lasts.
-    pub session: Duration,
-    /// A file with a token for scripts.
-    pub demo_token_file: Option<PathBuf>,
 }
 
 /// Clips from gateways.
@@ -259,7 +253,7 @@ impl Config {
                     u32::try_from(section.within("operators", 1_u64, (1, 1_000))).unwrap_or(1)
                 }),
                 report_token_file: read(root, "reports", |section| section.path("token_file")),
-                auth: read(root, "auth", auth),
+                auth: read(root, "auth", auth::auth),
                 clips: read(root, "clips", clips),
                 map: read(root, "map", map),
                 retention: read(root, "retention", retention),
@@ -293,7 +287,15 @@ fn loopback(port: u16) -> SocketAddr {
 }
 
 fn http(section: &Section<'_>) -> Http {
-    Http { listen: section.or("listen", loopback(8080)), behind_tls: section.or("behind_tls", false) }
+    let proxies: Vec<String> = section.or("proxies", Vec::new());
+    let proxies = proxies.iter().filter_map(|proxy| {
+        let address = proxy.parse().ok();
+        if address.is_none() {
+            section.refuse("proxies", format!("addresses such as \"10.0.0.5\" are expected, \"{proxy}\" was found"));
+        }
+        address
+    });
+    Http { listen: section.or("listen", loopback(8080)), behind_tls: section.or("behind_tls", false), proxies: proxies.collect() }
 }
 
 /// With the folder for files that was named.
@@ -554,13 +556,6 @@ fn responder(section: &Section<'_>) -> Option<Responder> {
         section.refuse("propose_from", "minor, moderate, severe or extreme is expected");
     }
     Some(Responder { agency: Agency { id: id?, name, kinds, areas, telephone }, propose_from: propose_from.flatten() })
-}
-
-fn auth(section: &Section<'_>) -> Auth {
-    Auth {
-        session: Duration::from_secs(3600 * section.within("session_hours", 12, (1, 24 * 30))),
-        demo_token_file: section.path("demo_token_file"),
-    }
 }
 
 fn clips(section: &Section<'_>) -> Clips {

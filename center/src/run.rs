@@ -29,7 +29,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     api::{self, Api},
-    auth::{access::Permissions, token},
+    auth::{access::Permissions, oidc::Oidc, token},
     broker::{
         Access, BrokerError,
         managed::{self, Managed},
@@ -95,6 +95,9 @@ pub enum RunError {
         #[source]
         source: std::io::Error,
     },
+    /// The login through a provider.
+    #[error("the login through a provider cannot be offered (auth.oidc): {0}")]
+    Oidc(String),
     /// What goes out by itself.
     #[error(transparent)]
     Feed(#[from] FeedError),
@@ -117,6 +120,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
     note_config(&store, &config).await?;
     let script_token_sha256 = script_token(&config)?.map(|token| token::sha256(&token));
     let report_token_sha256 = report_token(&config)?.map(|token| token::sha256(&token));
+    let oidc = config.auth.oidc.clone().map(Oidc::new).transpose().map_err(RunError::Oidc)?;
     let (listener, address) = listen(&config, &folder).await?;
     let status = Arc::new(Status::new(crate::clock::now()));
     look_at_files(&store, &status).await?;
@@ -170,6 +174,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
         metrics,
         access: Permissions::new(store.clone()),
         throttle: Default::default(),
+        oidc,
         kept: Default::default(),
         script_token_sha256,
         report_token_sha256,
@@ -411,6 +416,7 @@ async fn keep_house(store: &Store, config: &Config, now: WallTime) -> Result<(),
     }
     tx.expire_clips(now).await?;
     tx.trim_sessions(now).await?;
+    tx.trim_logins(now).await?;
     tx.trim_keys(now).await?;
     tx.trim_changes().await?;
     let given_up = match config.state.evidence_bytes_max {

@@ -30,6 +30,7 @@ pub mod incidents;
 pub mod judging;
 pub mod life;
 pub mod load;
+pub mod lockout;
 pub mod merging;
 pub(crate) mod open;
 pub mod outbox;

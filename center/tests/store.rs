@@ -15,7 +15,13 @@ use matpho_center::{
         rules::Settings,
     },
     rights::Filter,
-    store::{Acted, Store, StoreError, accounts::User, changes::HISTORY_MAX, life::Asked, views::IncidentFilter},
+    store::{
+        Acted, Store, StoreError,
+        accounts::{Proof, User},
+        changes::HISTORY_MAX,
+        life::Asked,
+        views::IncidentFilter,
+    },
 };
 use matpho_scene::WallTime;
 use matpho_wire::{CameraStatus, CloudEvent, EventData, EvidenceData};
@@ -199,7 +205,7 @@ async fn changes_are_remembered_for_a_while() {
 async fn sessions_end() {
     let home = Home::new();
     let store = home.open().await;
-    let user = User { name: "lan".into(), role: Role::Admin, password_hash: "hash".into() };
+    let user = User { name: "lan".into(), role: Role::Admin, proof: Proof::Password("hash".into()) };
     let mut tx = store.begin().await.unwrap();
     assert!(tx.put_user(&user, at(0)).await.unwrap());
     tx.begin_session("token", "lan", at(0), at(100)).await.unwrap();

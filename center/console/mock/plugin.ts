@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Plugin } from 'vite';
-import type { FalseReason, Settings } from '../src/lib/types.ts';
+import type { FalseReason, LoginWays, Settings } from '../src/lib/types.ts';
 import { City } from './city.ts';
 import { picture } from './pictures.ts';
 
@@ -23,6 +23,9 @@ export const SETTINGS: Settings = {
   ],
   heartbeat_s: 5,
 };
+
+/** Its provider lets everybody in at once. */
+export const WAYS: LoginWays = { provider: { name_vi: 'Tài khoản công vụ', name_en: 'Government account', url: '/api/v1/session/oidc' } };
 
 const COOKIE = 'matpho_mock';
 /** So many messages are kept for those who come back. */
@@ -73,6 +76,12 @@ class Centre {
       if (password !== 'matpho') return problem(response, 401, 'wrong_login', 'name or password is wrong');
       response.setHeader('Set-Cookie', `${COOKIE}=${encodeURIComponent(name)}; Path=/; HttpOnly; SameSite=Strict`);
       return json(response, { name, role: 'operator' });
+    }
+    if (route === 'GET /session/ways') return json(response, WAYS);
+    if (route === 'GET /session/oidc') {
+      response.setHeader('Set-Cookie', `${COOKIE}=hoa.provider; Path=/; HttpOnly; SameSite=Strict`);
+      response.writeHead(303, { Location: '/' });
+      return void response.end();
     }
     if (!user) return problem(response, 401, 'unauthorized', 'log in first');
     const part = path.split('/').slice(1).map(decodeURIComponent);

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { City } from '../mock/city.ts';
-import { SETTINGS } from '../mock/plugin.ts';
+import { SETTINGS, WAYS } from '../mock/plugin.ts';
 
 interface Schema {
   $ref?: string;
@@ -84,6 +84,7 @@ describe('the contract', () => {
     expect(city.measurements('bach-dang', NOW).flatMap((measurement) => check(measurement, 'Measurement'))).toEqual([]);
     expect(check(city.alarmLoad(NOW), 'AlarmLoad')).toEqual([]);
     expect(check(SETTINGS, 'Settings')).toEqual([]);
+    expect(check(WAYS, 'LoginWays')).toEqual([]);
   });
 
   it('would be seen to be broken', () => {

@@ -57,7 +57,7 @@ describe('the words of the console', () => {
       ...wordsOf('FalseReason').map((reason) => `false.${reason}`),
       ...wordsOf('Certainty').map((certainty) => `certainty.${certainty}`),
       ...wordsOf('Priority').map((priority) => `priority.${priority}`),
-      ...['unauthorized', 'wrong_login', 'too_many_attempts', 'not_found', 'conflict', 'changed', 'key_reused', 'bad_request', 'forbidden', 'too_large', 'unavailable', 'internal', 'network', 'timeout'].map((code) => `error.${code}`),
+      ...['unauthorized', 'wrong_login', 'too_many_attempts', 'oidc_unavailable', 'oidc_stale', 'oidc_denied', 'oidc_invalid', 'oidc_nameless', 'oidc_unknown', 'oidc_taken', 'not_found', 'conflict', 'changed', 'key_reused', 'bad_request', 'forbidden', 'too_large', 'unavailable', 'internal', 'network', 'timeout'].map((code) => `error.${code}`),
       ...TABS.map((tab) => `nav.${tab}`),
       ...KEYS.map(({ command }) => `key.${command}`),
     ];

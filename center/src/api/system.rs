@@ -139,7 +139,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
         super::reports::create, super::reports::contact, super::load::show, super::load::now, super::load::shelves,
         super::load::shelve, super::load::unshelve, super::events::list, super::events::show, super::events::picture, super::cameras::list,
         super::cameras::show, super::cameras::picture, super::cameras::edges, super::measurements::list, super::clips::show,
-        super::clips::request, super::clips::upload, super::stream::stream, super::session::begin, super::session::end,
+        super::clips::request, super::clips::upload, super::stream::stream, super::session::begin, super::session::end, super::session::ways, super::oidc::begin, super::oidc::finish,
         super::session::me, super::audit::list, super::grants::list, super::grants::pass_on, super::grants::revoke, super::grants::agencies, super::feeds::landing, super::feeds::conformance, super::feeds::collections, super::feeds::show,
         super::feeds::items, super::feeds::item, super::feeds::open_data, super::feeds::iris, super::outgoing::publish,
         super::outgoing::alerts, super::outgoing::alert, super::outgoing::list, super::outgoing::retry, super::figures::list,

@@ -27,7 +27,7 @@ pub use self::{
         AlarmCount, AlarmFlood, AlarmLimits, AlarmLoad, AlarmLoadNow, AlarmSource, FalseAlarmRate, NewShelf, OperatorLoad, Shelf,
     },
     report::{Channel, Contact, NewReport, Report},
-    session::{Login, Me, Role, SessionHold},
+    session::{Login, LoginWays, Me, ProviderWay, Role, SessionHold},
     system::{AgencyRef, Health, Hello, Hotline, MapSettings, Problem, Reset, Settings},
 };
 pub use crate::incident::{

@@ -1,7 +1,7 @@
 //! What those who are logged in may see and do: their grants, held in memory and read anew as soon as one changes anywhere.
 //!
-//! **Rights begin with the first grant.** Until one was ever made, everybody who is logged in sees and does everything; so it was before there
-//! were grants. From then on each user has what is granted and nothing else; but for administrators whom no grant names, who keep everything:
+//! **Rights begin with the first grant.** Until one was ever made, everybody who is logged in sees and does everything, but for viewers, who see;
+//! so it was before there were grants. From then on each user has what is granted and nothing else; but for administrators whom no grant names, who keep everything:
 //! otherwise the first grant would lock out whoever made it.
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -16,6 +16,9 @@ use crate::{
     store::{Store, StoreError, places::Edition},
 };
 
+/// What an account that may only look does without any grant.
+const VIEWER: [Capability; 2] = [Capability::ViewMap, Capability::ViewLive];
+
 /// All grants, and who belongs to which agency.
 #[derive(Debug, Default)]
 pub struct Granted {
@@ -29,7 +32,8 @@ impl Granted {
     pub fn filter(&self, who: &Identity, capability: Capability, at: WallTime) -> Filter {
         let is_named = || self.ledger.iter().any(|grant| grant.principal == Principal::User(who.name.clone()));
         if self.ledger.iter().next().is_none() || (who.role == Role::Admin && !is_named()) {
-            return Filter::everything();
+            let may = who.role != Role::Viewer || VIEWER.contains(&capability);
+            return if may { Filter::everything() } else { Filter { allow: Vec::new(), deny: Vec::new() } };
         }
         self.ledger.filter(&self.subject(who), capability, at)
     }
@@ -91,6 +95,9 @@ mod tests {
         };
         let mut granted = Granted::default();
         assert_eq!(may(&granted, "lan", Role::Operator), (true, false), "before the first grant");
+        assert_eq!(may(&granted, "hoa", Role::Viewer), (true, false), "a viewer sees");
+        let acts = granted.filter(&who("hoa", Role::Viewer), Capability::EventAck, at);
+        assert!(acts.is_empty(), "and does not act");
         granted.ledger.add(Grant {
             id: GrantId("1".into()),
             principal: Principal::Agency("ward".into()),

@@ -4,7 +4,7 @@
 //! keeps it away from others, and what a browser says of the request's origin is checked as well. A token in `Authorization` is
 //! added by a script on purpose and needs no such check.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     extract::{Request, State},
@@ -22,6 +22,12 @@ use crate::api::{
 
 /// The cookie that holds a session's token.
 pub const COOKIE: &str = "matpho_session";
+
+/// The cookie that proves that a browser logged in before.
+pub const DEVICE_COOKIE: &str = "matpho_device";
+
+/// The cookie of a login that has gone to the provider.
+pub const TICKET_COOKIE: &str = "matpho_login";
 
 /// Who scripts with the configured token are, in logs and grants.
 pub const SCRIPT: &str = "demo-token";
@@ -42,7 +48,7 @@ pub async fn identify(api: &Api, headers: &HeaderMap, method: &Method) -> Outcom
         }
         return session(api, hash).await;
     }
-    let Some(cookie) = cookie(headers) else { return Err(Failure::unauthorized()) };
+    let Some(cookie) = cookie(headers, COOKIE) else { return Err(Failure::unauthorized()) };
     if !method.is_safe() && !is_same_origin(headers) {
         return Err(Failure::forbidden("the request comes from another site's page; use the console itself, or a token"));
     }
@@ -55,7 +61,7 @@ async fn session(api: &Api, hash: String) -> Outcome<Identity> {
 }
 
 /// Who hands in reports, in logs.
-const REPORTER: &str = "report-token";
+pub const REPORTER: &str = "report-token";
 
 /// The name of whoever comes with the token for reports, which opens nothing else.
 pub fn report_token(api: &Api, headers: &HeaderMap) -> Option<&'static str> {
@@ -69,9 +75,28 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+/// The value of a cookie.
+pub fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    cookies.flat_map(|value| value.split(';')).find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+    cookies.flat_map(|value| value.split(';')).find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+}
+
+/// Whose address a request comes from: the peer's, or, where that is one of our proxies, the one that it names. Each proxy adds its peer at the end;
+/// what stands before the last one that is not ours was written by whoever asks.
+pub fn address(peer: IpAddr, headers: &HeaderMap, proxies: &[IpAddr]) -> IpAddr {
+    let named =
+        headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let mut address = peer.to_canonical();
+    for name in named.collect::<Vec<_>>().into_iter().rev() {
+        if !proxies.contains(&address) {
+            break;
+        }
+        match name.trim().parse::<IpAddr>() {
+            Ok(before) => address = before.to_canonical(),
+            Err(_) => break,
+        }
+    }
+    address
 }
 
 /// What a browser says of where the request comes from. Nothing is said by programs that are no browser.
@@ -117,7 +142,23 @@ mod tests {
     fn tokens_are_found() {
         assert_eq!(bearer(&headers(&[("authorization", "bearer abc")])), Some("abc"));
         assert_eq!(bearer(&headers(&[("authorization", "Basic abc")])), None);
-        assert_eq!(cookie(&headers(&[("cookie", "a=b; matpho_session=xyz; c=d")])), Some("xyz"));
-        assert_eq!(cookie(&headers(&[("cookie", "not_matpho_session=xyz")])), None);
+        assert_eq!(cookie(&headers(&[("cookie", "a=b; matpho_session=xyz; c=d")]), COOKIE), Some("xyz"));
+        assert_eq!(cookie(&headers(&[("cookie", "not_matpho_session=xyz")]), COOKIE), None);
+    }
+
+    #[test]
+    fn only_our_proxies_say_whom_they_speak_for() {
+        let of = |peer: &str, forwarded: &'static str, proxies: &[&str]| {
+            let proxies: Vec<IpAddr> = proxies.iter().map(|proxy| proxy.parse().unwrap()).collect();
+            let named = if forwarded.is_empty() { headers(&[]) } else { headers(&[("x-forwarded-for", forwarded)]) };
+            address(peer.parse().unwrap(), &named, &proxies).to_string()
+        };
+        assert_eq!(of("10.0.0.5", "", &["10.0.0.5"]), "10.0.0.5");
+        assert_eq!(of("10.0.0.5", "1.2.3.4", &["10.0.0.5"]), "1.2.3.4");
+        assert_eq!(of("::ffff:10.0.0.5", "1.2.3.4", &["10.0.0.5"]), "1.2.3.4");
+        assert_eq!(of("10.0.0.5", "9.9.9.9, 1.2.3.4", &["10.0.0.5"]), "1.2.3.4", "what the asker wrote is not believed");
+        assert_eq!(of("10.0.0.5", "1.2.3.4, 10.0.0.6", &["10.0.0.5", "10.0.0.6"]), "1.2.3.4", "two proxies");
+        assert_eq!(of("1.2.3.4", "9.9.9.9", &["10.0.0.5"]), "1.2.3.4", "nobody's proxy");
+        assert_eq!(of("10.0.0.5", "1.2.3.4, nonsense", &["10.0.0.5"]), "10.0.0.5");
     }
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{Trouble, block_on, print, wrong_use};
 use crate::{
     api::types::Role,
-    auth::{is_name, password},
+    auth::{is_name, is_reserved, lockout::Source, password},
     broker::{
         BrokerError,
         accounts::{account_of, new_secret, write_private},
@@ -22,7 +22,7 @@ use crate::{
     config::{Broker, Config},
     store::{
         Store,
-        accounts::User,
+        accounts::{Proof, User},
         audit::{Act, Deed},
         incidents::SELF,
     },
@@ -32,12 +32,16 @@ pub(super) fn add_user(config: &Config, name: String, role: Role, password_stdin
     if !is_name(&name) {
         return Err(wrong_use(format!("`{name}` is no user's name: use 1 to 64 letters, digits, `.`, `_`, `-` or `@`")));
     }
+    if is_reserved(&name) {
+        return Err(wrong_use(format!("`{name}` means the centre itself in logs and grants; take another name")));
+    }
     let password = if password_stdin { first_line()? } else { ask_twice()? };
     let password_hash = password::hash(&password).map_err(wrong_use)?;
     let new = block_on(async {
         let store = Store::open(&config.state, &config.store).await?;
         let mut tx = store.begin().await?;
-        let new = tx.put_user(&User { name: name.clone(), role, password_hash }, crate::clock::now()).await?;
+        let new =
+            tx.put_user(&User { name: name.clone(), role, proof: Proof::Password(password_hash) }, crate::clock::now()).await?;
         let detail = json!({"role": role, "new": new});
         tx.audit(&Deed::done(SELF, Act::UserPut, &name, detail), crate::clock::now()).await?;
         tx.commit().await?;
@@ -52,20 +56,79 @@ pub(super) fn add_user(config: &Config, name: String, role: Role, password_stdin
 }
 
 pub(super) fn list_users(config: &Config) -> Result<(), Trouble> {
-    let users = block_on(async {
+    let (users, locks) = block_on(async {
         let store = Store::open(&config.state, &config.store).await?;
-        let users = store.users().await?;
+        let found = (store.users().await?, store.locks(crate::clock::now()).await?);
         store.close().await;
-        Ok(users)
+        Ok(found)
     })?;
     for user in users {
         let role = match user.role {
+            Role::Viewer => "viewer",
             Role::Operator => "operator",
             Role::Admin => "admin",
         };
-        print(&format!("{}\t{role}", user.name))?;
+        let mut line = format!("{}\t{role}", user.name);
+        if matches!(user.proof, Proof::Provider { .. }) {
+            line.push_str("\toidc");
+        }
+        for lock in locks.iter().filter(|lock| lock.name == user.name) {
+            let until = lock.until.map_or("it is unlocked".into(), |until| until.to_string());
+            line.push_str(&format!("\tlocked for {} until {until}", Source::in_words(&lock.source)));
+        }
+        print(&line)?;
     }
     Ok(())
+}
+
+/// Lets somebody try again.
+pub(super) fn unlock_user(config: &Config, name: &str) -> Result<(), Trouble> {
+    let unlocked = block_on(async {
+        let store = Store::open(&config.state, &config.store).await?;
+        let mut unlocked = None;
+        if store.user(name).await?.is_some() {
+            let mut tx = store.begin().await?;
+            let counted = tx.unlock(name).await?;
+            if counted {
+                tx.audit(&Deed::done(SELF, Act::UserUnlocked, name, Value::Null), crate::clock::now()).await?;
+            }
+            tx.commit().await?;
+            unlocked = Some(counted);
+        }
+        store.close().await;
+        Ok(unlocked)
+    })?;
+    match unlocked {
+        None => Err(wrong_use(format!("there is no user {name}; `matpho-center user list` lists them"))),
+        Some(true) => print(&format!("user {name} is unlocked")),
+        Some(false) => print(&format!("user {name} was not locked")),
+    }
+}
+
+/// Makes a local account one of the provider's: whoever comes from there by its name first has it, and its password no longer counts.
+pub(super) fn hand_over(config: &Config, name: &str) -> Result<(), Trouble> {
+    let Some(oidc) = &config.auth.oidc else {
+        return Err(wrong_use("no provider is configured ([auth.oidc]); configs/examples/oidc.toml has every key"));
+    };
+    let is_there = block_on(async {
+        let store = Store::open(&config.state, &config.store).await?;
+        let user = store.user(name).await?;
+        let is_there = user.is_some();
+        if let Some(user) = user {
+            let mut tx = store.begin().await?;
+            let proof = Proof::Provider { issuer: oidc.issuer.clone(), subject: None };
+            tx.put_user(&User { proof, ..user }, crate::clock::now()).await?;
+            let detail = json!({"new": false, "handed_over_to": oidc.issuer});
+            tx.audit(&Deed::done(SELF, Act::UserPut, name, detail), crate::clock::now()).await?;
+            tx.commit().await?;
+        }
+        store.close().await;
+        Ok(is_there)
+    })?;
+    if !is_there {
+        return Err(wrong_use(format!("there is no user {name}; `matpho-center user list` lists them")));
+    }
+    print(&format!("user {name} has no password any more; who first comes as {name} from {} has the account", oidc.issuer))
 }
 
 pub(super) fn add_edge(

@@ -110,7 +110,7 @@ pub(super) fn feeds(section: &Section<'_>, offset: jiff::tz::Offset) -> Feeds {
 }
 
 /// A text that must be there.
-fn needed(section: &Section<'_>, key: &'static str) -> String {
+pub(super) fn needed(section: &Section<'_>, key: &'static str) -> String {
     let text: Option<String> = section.optional(key);
     if !section.has(key) {
         section.refuse(key, "it is missing");
@@ -119,7 +119,7 @@ fn needed(section: &Section<'_>, key: &'static str) -> String {
 }
 
 /// An address over HTTP that carries no secret.
-fn address(section: &Section<'_>, key: &'static str) -> String {
+pub(super) fn address(section: &Section<'_>, key: &'static str) -> String {
     let url = needed(section, key);
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     let host = rest.and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
@@ -130,7 +130,7 @@ fn address(section: &Section<'_>, key: &'static str) -> String {
     url
 }
 
-fn secret(section: &Section<'_>, file: &'static str, variable: &'static str) -> Option<Secret> {
+pub(super) fn secret(section: &Section<'_>, file: &'static str, variable: &'static str) -> Option<Secret> {
     match (section.path(file), section.optional(variable)) {
         (Some(path), None) => Some(Secret::File(path)),
         (None, Some(name)) => Some(Secret::Variable(name)),

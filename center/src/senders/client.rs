@@ -1,4 +1,4 @@
-//! HTTP as a client: one POST, with an answer in time or none.
+//! HTTP as a client: one request, with an answer in time or none.
 
 use std::{io::Read, path::Path, time::Duration};
 
@@ -41,6 +41,13 @@ impl Client {
         Ok(Self(config.build().into()))
     }
 
+    /// Asks for JSON; why there is no answer, in words.
+    pub async fn get(&self, url: &str) -> Result<Answer, String> {
+        let (agent, url) = (self.0.clone(), url.to_owned());
+        let got = tokio::task::spawn_blocking(move || answer(agent.get(&url).header("accept", "application/json").call())).await;
+        got.unwrap_or_else(|error| Err(format!("the attempt broke off: {error}")))
+    }
+
     /// Posts; why there is no answer, in words without any secret.
     pub async fn post(&self, url: &str, headers: Vec<(&'static str, String)>, body: Vec<u8>) -> Result<Answer, String> {
         let (agent, url) = (self.0.clone(), url.to_owned());
@@ -74,7 +81,11 @@ fn post(agent: &Agent, url: &str, headers: &[(&'static str, String)], body: &[u8
     for (name, value) in headers {
         request = request.header(*name, value);
     }
-    let response = request.send(body).map_err(|error| match error {
+    answer(request.send(body))
+}
+
+fn answer(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Answer, String> {
+    let response = response.map_err(|error| match error {
         ureq::Error::Timeout(_) => format!("no answer within {} s", ANSWER_WITHIN.as_secs()),
         error => crate::chain(&error),
     })?;

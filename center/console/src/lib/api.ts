@@ -13,6 +13,7 @@ import type {
   Incident,
   IncidentDetail,
   Instant,
+  LoginWays,
   Measurement,
   Me,
   NewReport,
@@ -102,6 +103,7 @@ export class Api {
   }
 
   me = (): Promise<Me> => this.#call('GET', '/me');
+  ways = (): Promise<LoginWays> => this.#call('GET', '/session/ways');
   login = (name: string, password: string): Promise<Me> => this.#call('POST', '/session', { name, password });
   logout = (): Promise<void> => this.#call('DELETE', '/session');
   settings = (): Promise<Settings> => this.#call('GET', '/settings');

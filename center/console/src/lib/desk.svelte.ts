@@ -26,6 +26,8 @@ export type Session =
 export const SILENCE_TOLD_MS = 20_000;
 /** The detail is read again so long after the stream said that it changed: changes come in bunches. */
 const DETAIL_SETTLE_MS = 250;
+/** What was on the screen before a login elsewhere. */
+const BACK_TO = 'matpho.back';
 /** The lists are read again so often when the stream is down. */
 const POLL_MS = 5_000;
 
@@ -88,7 +90,17 @@ class Desk {
       if (!(error instanceof ApiError) || error.code !== 'unauthorized') this.complain(error);
       return;
     }
+    this.#goBack();
     await this.#enter();
+  }
+
+  /** Remembers what is on the screen before the browser leaves for the login of somebody else; {@link start} goes back there. */
+  leave(): void {
+    try {
+      sessionStorage.setItem(BACK_TO, location.hash);
+    } catch {
+      // A browser that keeps nothing begins at the list.
+    }
   }
 
   /** Throws what the login form has to show. */
@@ -211,6 +223,16 @@ class Desk {
 
   retryLive(): void {
     this.#stream?.retryNow();
+  }
+
+  #goBack(): void {
+    try {
+      const hash = sessionStorage.getItem(BACK_TO);
+      sessionStorage.removeItem(BACK_TO);
+      if (hash && !location.hash) this.go(parseRoute(hash));
+    } catch {
+      // As above.
+    }
   }
 
   async #enter(): Promise<void> {

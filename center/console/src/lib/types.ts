@@ -353,8 +353,13 @@ export interface Edge {
 
 export interface Me {
   name: string;
-  role: 'operator' | 'admin';
+  role: 'viewer' | 'operator' | 'admin';
   expires?: Instant;
+}
+
+/** How somebody can log in beside name and password. */
+export interface LoginWays {
+  provider?: { name_vi: string; name_en: string; url: string };
 }
 
 export interface Hotline {

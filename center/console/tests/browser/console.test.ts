@@ -76,6 +76,20 @@ it('says in words why nobody is let in', async () => {
   await expect.poll(() => page.getByRole('alert').first().innerText()).toContain('User name or password is wrong');
 });
 
+it('offers the login of somebody else, comes back to what was on the screen, and says why somebody was not let in', async () => {
+  await page.goto(`${BASE}/?login_error=oidc_unknown`);
+  const alert = () => page.getByRole('alert').first().innerText();
+  await expect.poll(alert).toContain('chưa được cấp quyền');
+  await page.getByTestId('lang-switch').click();
+  await expect.poll(alert).toContain('not been given access');
+  expect(page.url()).toBe(`${BASE}/`);
+  expect(await page.getByTestId('login-provider').innerText()).toBe('Government account');
+  await page.goto(`${BASE}/#/closed`);
+  await page.getByTestId('login-provider').click();
+  await page.getByTestId('closed-search').waitFor();
+  expect(page.url()).toBe(`${BASE}/#/closed`);
+});
+
 it('lists what nobody has taken first, shows one in full, and goes on without a map where there is no WebGL', async () => {
   await enter();
   const rows = page.getByTestId('incident-row');

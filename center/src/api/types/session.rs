@@ -8,10 +8,31 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// See everything; acknowledge, note and close.
+    /// See everything.
+    Viewer,
+    /// What a viewer may; acknowledge, note and close.
     Operator,
     /// What an operator may, and the administration that later versions bring.
     Admin,
+}
+
+/// How somebody can log in. With name and password always.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LoginWays {
+    /// Through a provider, where one is configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<ProviderWay>,
+}
+
+/// Login through a provider.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ProviderWay {
+    /// What stands on the button, in Vietnamese.
+    pub name_vi: String,
+    /// The same in English.
+    pub name_en: String,
+    /// Where a browser is sent.
+    pub url: String,
 }
 
 /// Login.
