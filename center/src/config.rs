@@ -23,7 +23,6 @@ use crate::{
         period,
     },
     incident::{
-        dispatch::Responder,
         life::{Promises, Targets},
         rules,
     },
@@ -55,8 +54,8 @@ pub struct Config {
     pub incidents: rules::Settings,
     /// Until when somebody takes and closes an incident.
     pub promises: Promises,
-    /// Whom the rules would send.
-    pub dispatch: Vec<Responder>,
+    /// Who can be sent, beside those that are imported.
+    pub dispatch: Vec<Agency>,
     /// Who share the alarms.
     pub operators: u32,
     /// A file with the token for handing in reports.
@@ -248,7 +247,7 @@ impl Config {
                 store,
                 incidents: read(root, "incidents", incidents),
                 promises: read(root, "service_levels", promises),
-                dispatch: root.sections("dispatch").map_or_else(Vec::new, |all| all.iter().filter_map(responder).collect()),
+                dispatch: root.sections("dispatch").map_or_else(Vec::new, |all| all.iter().filter_map(agency).collect()),
                 operators: read(root, "alarm_load", |section| {
                     u32::try_from(section.within("operators", 1_u64, (1, 1_000))).unwrap_or(1)
                 }),
@@ -287,6 +286,7 @@ fn loopback(port: u16) -> SocketAddr {
 }
 
 fn http(section: &Section<'_>) -> Http {
+    let (listen, behind_tls) = (section.or("listen", loopback(8080)), section.or("behind_tls", false));
     let proxies: Vec<String> = section.or("proxies", Vec::new());
     let proxies = proxies.iter().filter_map(|proxy| {
         let address = proxy.parse().ok();
@@ -295,7 +295,7 @@ fn http(section: &Section<'_>) -> Http {
         }
         address
     });
-    Http { listen: section.or("listen", loopback(8080)), behind_tls: section.or("behind_tls", false), proxies: proxies.collect() }
+    Http { listen, behind_tls, proxies: proxies.collect() }
 }
 
 /// With the folder for files that was named.
@@ -511,6 +511,11 @@ fn incidents(section: &Section<'_>) -> rules::Settings {
     }
 }
 
+/// A severity by its word.
+pub fn severity(word: &str) -> Option<Severity> {
+    SEVERITIES.into_iter().find(|(known, _)| *known == word).map(|(_, severity)| severity)
+}
+
 const SEVERITIES: [(&str, Severity); 4] =
     [("minor", Severity::Minor), ("moderate", Severity::Moderate), ("severe", Severity::Severe), ("extreme", Severity::Extreme)];
 
@@ -532,11 +537,11 @@ fn promises(section: &Section<'_>) -> Promises {
     Promises { targets }
 }
 
-/// A rule that proposes whom to send.
-fn responder(section: &Section<'_>) -> Option<Responder> {
+/// An agency that can be sent.
+fn agency(section: &Section<'_>) -> Option<Agency> {
     let missing = |key| {
         if !section.has(key) {
-            section.refuse(key, "it is missing; a rule needs agency and kinds");
+            section.refuse(key, "it is missing; an agency needs agency (its id) and kinds");
         }
     };
     let (id, kinds): (Option<String>, Option<String>) = (section.optional("agency"), section.optional("kinds"));
@@ -550,12 +555,11 @@ fn responder(section: &Section<'_>) -> Option<Responder> {
     let kinds = kinds.and_then(|text| text.parse::<Kinds>().map_err(|error| section.refuse("kinds", error.to_string())).ok())?;
     let areas: Result<Vec<AreaId>, _> = areas.iter().map(|area| area.parse::<AreaId>()).collect();
     let areas = areas.map_err(|error| section.refuse("areas", error.to_string())).ok()?;
-    let propose_from =
-        from.as_ref().map(|from| SEVERITIES.into_iter().find(|(word, _)| word == from).map(|(_, severity)| severity));
+    let propose_from = from.as_deref().map(severity);
     if propose_from == Some(None) {
         section.refuse("propose_from", "minor, moderate, severe or extreme is expected");
     }
-    Some(Responder { agency: Agency { id: id?, name, kinds, areas, telephone }, propose_from: propose_from.flatten() })
+    Some(Agency { id: id?, name, kinds, areas, telephone, propose_from: propose_from.flatten() })
 }
 
 fn clips(section: &Section<'_>) -> Clips {

@@ -218,7 +218,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
         live: live.clone(),
         settings: config.incidents.clone(),
         promises: config.promises,
-        responders: config.dispatch.clone(),
+        agencies: config.dispatch.clone(),
         operators: config.operators,
     };
     tasks.spawn(watch.run(stop.clone()));

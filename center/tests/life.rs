@@ -21,6 +21,7 @@ on_both_stores!(
     a_shelf_silences_a_source_for_a_while,
     the_alarm_load_is_counted,
     promises_that_are_not_kept_go_up,
+    imported_agencies_are_sent_and_proposed_beside_the_configured_ones,
 );
 
 /// The place of camera `cam-3`; the others of the tests stand beside it, `far` two kilometres away.
@@ -542,4 +543,57 @@ fn promises_that_are_not_kept_go_up() {
     assert_eq!(levels, [&json!(1), &json!(2)], "one at a time, each once");
     let (_, taken) = act(&center, &fire, "acknowledge", &json!({}));
     assert_eq!((&taken["promise"]["timer"], &taken["promise"]["level"]), (&json!("resolve"), &json!(0)));
+}
+
+fn imported_agencies_are_sent_and_proposed_beside_the_configured_ones() {
+    let configured = "[[dispatch]]\nagency = \"pccc\"\nname = \"PCCC\"\nkinds = \"fire\"\npropose_from = \"extreme\"\n\
+                      [[dispatch]]\nagency = \"115\"\nname = \"Cấp cứu\"\nkinds = \"all\"\ntelephone = \"115\"\n";
+    let center = Center::started(configured);
+    let agencies = || {
+        let (_, settings) = center.get("/api/v1/settings");
+        let listed = settings["agencies"].as_array().unwrap().clone();
+        let (_, all) = center.get("/api/v1/agencies");
+        assert_eq!(all.as_array().unwrap().len(), listed.len(), "one list: {all}");
+        listed
+            .iter()
+            .map(|agency| format!("{} {}", agency["id"].as_str().unwrap(), agency["name"].as_str().unwrap()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(agencies(), ["pccc PCCC", "115 Cấp cứu"]);
+    let file = center.path().join("agencies.csv");
+    let list = file.display().to_string();
+    let head = "id,name,kinds,areas,telephone,propose_from\n";
+    std::fs::write(&file, format!("{head}pccc,PCCC,fire,,114,grave\n")).unwrap();
+    let wrong = common::center(&["agency", "import", &list, "--config", &center.config()], "");
+    let said = String::from_utf8_lossy(&wrong.stderr);
+    assert!(wrong.status.code() == Some(2) && said.contains(":2: propose_from: `grave` is no severity"), "{said}");
+    let rows =
+        "pccc,PCCC khu vực 1,fire,,0274 114,severe\nward,Phường,fire flood,,1022,moderate\ndrainage,Thoát nước,flood,,,minor\n";
+    std::fs::write(&file, format!("{head}{rows}")).unwrap();
+    assert_eq!(center.command(&["agency", "import", &list], ""), "3 agencies are kept\n");
+    assert_eq!(agencies(), ["drainage Thoát nước", "pccc PCCC khu vực 1", "ward Phường", "115 Cấp cứu"], "without a restart");
+    let (_, settings) = center.get("/api/v1/settings");
+    assert_eq!(
+        settings["agencies"][1],
+        json!({"id": "pccc", "name": "PCCC khu vực 1", "telephone": "0274 114", "kinds": ["fire.flame", "fire.smoke"]})
+    );
+    assert_eq!(settings["agencies"][3]["kinds"], json!([]), "all");
+
+    let mut gateway = Gateway::connect(&center);
+    let fire = fire(&center, &mut gateway);
+    let (_, detail) = center.get(&format!("/api/v1/incidents/{fire}"));
+    assert_eq!(detail["incident"]["severity"], "severe");
+    assert_eq!(detail["incident"]["proposed"], json!(["pccc", "ward"]), "who answers for less comes first");
+    let listed = center.command(&["agency", "list"], "");
+    assert!(listed.contains("pccc\tPCCC khu vực 1\tfire.flame,fire.smoke\teverywhere\t0274 114\tsevere\t"), "{listed}");
+    // One of the configuration has members and grants like any other.
+    center.command(&["user", "add", "lan", "--password-stdin"], "mật khẩu của Lan\n");
+    center.command(&["agency", "join", "115", "lan"], "");
+    assert!(center.command(&["agency", "list"], "").contains("115\tCấp cứu\tall\teverywhere\t115\t-\tlan"));
+
+    assert!(center.command(&["agency", "remove", "pccc"], "").contains("the one of the configuration counts again"));
+    center.command(&["agency", "remove", "drainage"], "");
+    assert_eq!(agencies(), ["ward Phường", "pccc PCCC", "115 Cấp cứu"]);
+    let not_there = common::center(&["agency", "remove", "115", "--config", &center.config()], "");
+    assert!(String::from_utf8_lossy(&not_there.stderr).contains("take it out of the configuration"), "{not_there:?}");
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use common::stores::{self, Kind};
 use matpho_center::{
     api::types::{CloseReason, IncidentState, Role},
+    auth::lockout::{Rules, Source},
     chain,
     config::Config,
     incident::{
@@ -94,6 +95,7 @@ on_both_stores!(async
     the_oldest_pictures_of_closed_incidents_go_first,
     changes_are_remembered_for_a_while,
     sessions_end,
+    logins_are_forgotten_in_time,
     a_store_is_opened_again,
     a_broken_value_is_the_fault_of_its_message,
     one_centre_learns_what_another_one_changed,
@@ -213,6 +215,49 @@ async fn sessions_end() {
     assert_eq!(store.session("token", at(99)).await.unwrap().map(|session| session.role), Some(Role::Admin));
     assert_eq!(store.session("token", at(100)).await.unwrap(), None);
     assert_eq!(store.session("other", at(0)).await.unwrap(), None);
+}
+
+/// What is known of logins is kept as long as it counts.
+async fn logins_are_forgotten_in_time() {
+    const DAY_S: i64 = 86_400;
+    let home = Home::new();
+    let store = home.open().await;
+    let user = User { name: "lan".into(), role: Role::Admin, proof: Proof::Password("hash".into()) };
+    let rules = Rules { failures: 3, lock: Some(Duration::from_secs(900)) };
+    let here = [Source::Address("10.0.0.7".into())];
+    let mut tx = store.begin().await.unwrap();
+    tx.put_user(&user, at(0)).await.unwrap();
+    tx.know_device(None, "device", "lan", at(0)).await.unwrap();
+    assert!(tx.spend_login("state", at(600)).await.unwrap() && !tx.spend_login("state", at(600)).await.unwrap());
+    for (second, locks) in [(0, 0), (1, 0), (2, 1), (3, 0)] {
+        assert_eq!(tx.login_failed("lan", &here, rules, at(second)).await.unwrap().len(), locks, "{second}");
+    }
+    assert!(tx.is_locked("lan", &here, at(901)).await.unwrap() && !tx.is_locked("lan", &here, at(902)).await.unwrap());
+    tx.trim_logins(at(599)).await.unwrap();
+    assert!(!tx.spend_login("state", at(600)).await.unwrap());
+    tx.trim_logins(at(600)).await.unwrap();
+    assert!(tx.spend_login("state", at(600)).await.unwrap());
+    assert!(!tx.is_locked("lan", &[Source::Strangers], at(3)).await.unwrap());
+    tx.trim_logins(at(DAY_S)).await.unwrap();
+    assert_eq!(tx.login_failed("lan", &here, rules, at(DAY_S)).await.unwrap(), []);
+    for second in [1, 2] {
+        tx.login_failed("lan", &here, rules, at(DAY_S + second)).await.unwrap();
+    }
+    assert!(tx.is_locked("lan", &here, at(DAY_S + 1_801)).await.unwrap(), "the second lock in a row is twice as long");
+    tx.trim_logins(at(3 * DAY_S)).await.unwrap();
+    assert!(!tx.unlock("lan").await.unwrap(), "nothing was left to unlock");
+    tx.commit().await.unwrap();
+    assert!(store.knows_device("device", "lan", at(179 * DAY_S)).await.unwrap());
+    assert!(!store.knows_device("device", "lan", at(180 * DAY_S)).await.unwrap());
+    assert!(!store.knows_device("device", "minh", at(1)).await.unwrap(), "known for whom it knows");
+    let mut tx = store.begin().await.unwrap();
+    tx.know_device(Some("device"), "newer", "minh", at(1)).await.unwrap();
+    tx.commit().await.unwrap();
+    for name in ["lan", "minh"] {
+        assert!(
+            store.knows_device("newer", name, at(2)).await.unwrap() && !store.knows_device("device", name, at(2)).await.unwrap()
+        );
+    }
 }
 
 /// What was committed is there for the next centre, and a broken database is told from an empty one.

@@ -17,9 +17,9 @@ export const SETTINGS: Settings = {
     { number: '1022', name_vi: 'Tổng đài thông tin', name_en: 'City hotline', kinds: ['traffic', 'flood'] },
   ],
   agencies: [
-    { id: 'pccc', name: 'Cảnh sát PCCC và CNCH', telephone: '114' },
-    { id: 'csgt', name: 'Cảnh sát giao thông', telephone: '113' },
-    { id: '115', name: 'Cấp cứu 115', telephone: '115' },
+    { id: 'pccc', name: 'Cảnh sát PCCC và CNCH', telephone: '114', kinds: ['fire.flame', 'fire.smoke'] },
+    { id: 'csgt', name: 'Cảnh sát giao thông', telephone: '113', kinds: ['traffic.congestion', 'traffic.stopped_vehicle', 'traffic.wrong_way', 'traffic.pedestrian'] },
+    { id: '115', name: 'Cấp cứu 115', telephone: '115', kinds: [] },
   ],
   heartbeat_s: 5,
 };

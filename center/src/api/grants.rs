@@ -150,5 +150,5 @@ pub async fn revoke(State(api): State<Arc<Api>>, viewer: Viewer, Path(id): Path<
 #[utoipa::path(get, path = "/api/v1/agencies", tag = "session",
     responses((status = 200, body = Vec<Object>), (status = 401, body = Problem)))]
 pub async fn agencies(State(api): State<Arc<Api>>, _viewer: Viewer) -> Outcome<Answer<Vec<crate::rights::agency::Agency>>> {
-    Ok(Answer(api.shown.store.agencies().await?))
+    Ok(Answer(api.shown.store.agencies(&api.config.dispatch).await?))
 }

@@ -74,27 +74,31 @@ pub async fn metrics(State(api): State<Arc<Api>>, viewer: Viewer) -> Outcome<Res
 /// What the console has to know: the map, whom to call.
 #[utoipa::path(get, path = "/api/v1/settings", tag = "system",
     responses((status = 200, body = Settings), (status = 401, body = Problem)))]
-pub async fn settings(State(api): State<Arc<Api>>) -> Answer<Settings> {
+pub async fn settings(State(api): State<Arc<Api>>) -> Outcome<Answer<Settings>> {
     let map = &api.config.map;
-    Answer(Settings {
+    Ok(Answer(Settings {
         version: env!("CARGO_PKG_VERSION").into(),
         map: MapSettings { pmtiles_url: map.pmtiles_file.as_ref().map(|_| BASEMAP.to_owned()), ..map.settings.clone() },
         hotlines: api.config.hotlines.clone(),
-        agencies: agencies(&api),
+        agencies: agencies(&api).await?,
         heartbeat_s: HEARTBEAT_S,
-    })
+    }))
 }
 
 /// Who can be sent, each once.
-fn agencies(api: &Api) -> Vec<AgencyRef> {
+async fn agencies(api: &Api) -> Outcome<Vec<AgencyRef>> {
     let mut agencies: Vec<AgencyRef> = Vec::new();
-    for responder in &api.config.dispatch {
-        let agency = &responder.agency;
+    for agency in api.shown.store.agencies(&api.config.dispatch).await? {
         if !agencies.iter().any(|known| known.id == agency.id) {
-            agencies.push(AgencyRef { id: agency.id.clone(), name: agency.name.clone(), telephone: agency.telephone.clone() });
+            let kinds = if agency.kinds.is_all() {
+                Vec::new()
+            } else {
+                agency.kinds.iter().map(|kind| kind.as_str().to_owned()).collect()
+            };
+            agencies.push(AgencyRef { id: agency.id, name: agency.name, telephone: agency.telephone, kinds });
         }
     }
-    agencies
+    Ok(agencies)
 }
 
 /// The configured basemap; `Range` works.

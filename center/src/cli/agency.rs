@@ -1,7 +1,10 @@
-//! Agencies: who answers for which kinds of events where, and who belongs to it. Works beside a running centre.
+//! Agencies: who answers for which kinds of events where, when the rules propose to send it, and who belongs to it. Works beside a running centre.
+//!
+//! There is one list: what was imported, and what the configuration has ([[dispatch]]) whose place no imported one of the same id has taken.
 
 use std::path::{Path, PathBuf};
 
+use matpho_scene::event::Severity;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -9,7 +12,7 @@ use super::{ConfigFile, Trouble, block_on, load, print, wrong_use};
 use crate::{
     area::{AreaId, AreaTree},
     clock,
-    config::Config,
+    config::{self, Config},
     rights::{Kinds, agency::Agency},
     store::{
         Store,
@@ -21,7 +24,7 @@ use crate::{
 /// Agencies and their members.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Reads agencies in (CSV: id,name,kinds,areas,telephone; kinds and areas with blanks between them), all of them or nothing.
+    /// Reads agencies in (CSV: id,name,kinds,areas,telephone,propose_from; kinds and areas with blanks between them), all of them or nothing.
     Import {
         /// The file.
         file: PathBuf,
@@ -30,6 +33,13 @@ pub(super) enum Command {
     },
     /// Lists the agencies with their members.
     List {
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// Forgets an imported agency; one of the configuration with its id counts again.
+    Remove {
+        /// The agency's id.
+        agency: String,
         #[command(flatten)]
         config: ConfigFile,
     },
@@ -62,12 +72,15 @@ struct Row {
     areas: String,
     #[serde(default)]
     telephone: Option<String>,
+    #[serde(default)]
+    propose_from: Option<String>,
 }
 
 pub(super) fn run(command: Command) -> Result<(), Trouble> {
     match command {
         Command::Import { file, config } => import(&load(&config.config)?, &file),
         Command::List { config } => list(&load(&config.config)?),
+        Command::Remove { agency, config } => remove(&load(&config.config)?, &agency),
         Command::Join { agency, user, config } => member(&load(&config.config)?, &agency, &user, true),
         Command::Leave { agency, user, config } => member(&load(&config.config)?, &agency, &user, false),
     }
@@ -117,7 +130,14 @@ fn read(name: &str, bytes: &[u8], tree: &AreaTree) -> Result<Vec<Agency>, Vec<St
             }
         }
         let telephone = row.telephone.filter(|number| !number.is_empty());
-        agencies.push(Agency { id: row.id, name: row.name, kinds, areas, telephone });
+        let propose_from = row.propose_from.filter(|word| !word.is_empty()).and_then(|word| {
+            let severity = config::severity(&word);
+            if severity.is_none() {
+                fault(format!("propose_from: `{word}` is no severity: minor, moderate, severe, extreme or nothing is expected"));
+            }
+            severity
+        });
+        agencies.push(Agency { id: row.id, name: row.name, kinds, areas, telephone, propose_from });
     }
     if faults.is_empty() { Ok(agencies) } else { Err(faults) }
 }
@@ -151,7 +171,7 @@ fn import(config: &Config, file: &Path) -> Result<(), Trouble> {
 fn list(config: &Config) -> Result<(), Trouble> {
     let (agencies, members) = block_on(async {
         let store = Store::open(&config.state, &config.store).await?;
-        let known = (store.agencies().await?, store.memberships().await?);
+        let known = (store.agencies(&config.dispatch).await?, store.memberships().await?);
         store.close().await;
         Ok(known)
     })?;
@@ -159,15 +179,40 @@ fn list(config: &Config) -> Result<(), Trouble> {
         let of = members.iter().filter(|(_, all)| all.contains(&agency.id)).map(|(user, _)| user.as_str()).collect::<Vec<_>>();
         let areas: Vec<_> = agency.areas.iter().map(ToString::to_string).collect();
         let telephone = agency.telephone.as_deref().unwrap_or("-");
-        print(&format!("{}\t{}\t{}\t{}\t{telephone}\t{}", agency.id, agency.name, agency.kinds, areas.join(" "), of.join(" ")))?;
+        let from = agency.propose_from.map_or("-", Severity::as_str);
+        let areas = if areas.is_empty() { "everywhere".to_owned() } else { areas.join(" ") };
+        print(&format!("{}\t{}\t{}\t{areas}\t{telephone}\t{from}\t{}", agency.id, agency.name, agency.kinds, of.join(" ")))?;
     }
     Ok(())
+}
+
+fn remove(config: &Config, agency: &str) -> Result<(), Trouble> {
+    let removed = block_on(async {
+        let store = Store::open(&config.state, &config.store).await?;
+        let mut tx = store.begin().await?;
+        let removed = tx.remove_agency(agency).await?;
+        if removed {
+            tx.audit(&Deed::done(SELF, Act::AgencyRemoved, agency, Value::Null), clock::now()).await?;
+        }
+        tx.commit().await?;
+        store.close().await;
+        Ok(removed)
+    })?;
+    let configured = config.dispatch.iter().any(|known| known.id == agency);
+    match (removed, configured) {
+        (true, true) => print(&format!("agency {agency} is forgotten; the one of the configuration counts again")),
+        (true, false) => print(&format!("agency {agency} is forgotten")),
+        (false, true) => {
+            Err(wrong_use(format!("agency {agency} was not imported: take it out of the configuration ([[dispatch]])")))
+        }
+        (false, false) => Err(wrong_use(format!("there is no agency {agency}; `matpho-center agency list` lists them"))),
+    }
 }
 
 fn member(config: &Config, agency: &str, user: &str, joins: bool) -> Result<(), Trouble> {
     let complaint = block_on(async {
         let store = Store::open(&config.state, &config.store).await?;
-        let complaint = if store.agencies().await?.iter().all(|known| known.id != agency) {
+        let complaint = if store.agencies(&config.dispatch).await?.iter().all(|known| known.id != agency) {
             Some(format!("there is no agency {agency}; `matpho-center agency list` lists them"))
         } else if joins && store.user(user).await?.is_none() {
             Some(format!("there is no user {user}; `matpho-center user add {user}` makes one"))

@@ -158,7 +158,7 @@ fn add(arguments: Add) -> Result<(), Trouble> {
             Principal::User(user) if user != SCRIPT && store.user(user).await?.is_none() => {
                 Some(format!("there is no user {user}; `matpho-center user add {user}` makes one"))
             }
-            Principal::Agency(id) if store.agencies().await?.iter().all(|known| known.id != *id) => {
+            Principal::Agency(id) if store.agencies(&config.dispatch).await?.iter().all(|known| known.id != *id) => {
                 Some(format!("there is no agency {id}; `matpho-center agency import` makes some"))
             }
             _ => None,

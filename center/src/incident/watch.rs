@@ -9,12 +9,12 @@ use matpho_scene::WallTime;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::{dispatch::Responder, life::Promises, rules};
+use super::{life::Promises, rules};
 use crate::{
     api::types::AlarmLoadNow,
     area::AreaTree,
     live::Live,
-    rights::Moment,
+    rights::{Moment, agency::Agency},
     store::{Store, StoreError, judging::Law},
 };
 
@@ -34,8 +34,8 @@ pub struct Watch {
     pub settings: rules::Settings,
     /// What is promised.
     pub promises: Promises,
-    /// Who can be sent.
-    pub responders: Vec<Responder>,
+    /// Who can be sent, beside those that were imported.
+    pub agencies: Vec<Agency>,
     /// Who share the alarms.
     pub operators: u32,
 }
@@ -72,7 +72,8 @@ impl Watch {
         if !self.store.wants_judging(now).await? {
             return Ok(());
         }
-        let areas = if self.responders.iter().any(|responder| !responder.agency.areas.is_empty()) {
+        let agencies = self.store.agencies(&self.agencies).await?;
+        let areas = if agencies.iter().any(|agency| agency.propose_from.is_some() && !agency.areas.is_empty()) {
             self.store.areas().await?
         } else {
             AreaTree::default()
@@ -80,7 +81,7 @@ impl Watch {
         let law = Law {
             settings: &self.settings,
             promises: &self.promises,
-            responders: &self.responders,
+            agencies: &agencies,
             areas: &areas,
             today: Moment::new(now, crate::clock::offset()).today,
         };

@@ -1,7 +1,7 @@
 //! Agencies: who answers for which kinds of event in which areas. Who gets an incident is read from here; who may see it is not.
 
 use jiff::civil::Date;
-use matpho_scene::event::EventKind;
+use matpho_scene::event::{EventKind, Severity};
 use serde::{Deserialize, Serialize};
 
 use super::Kinds;
@@ -17,18 +17,29 @@ pub struct Agency {
     pub name: String,
     /// What it answers for.
     pub kinds: Kinds,
-    /// Where, all below included.
+    /// Where, all below included; none: everywhere.
     pub areas: Vec<AreaId>,
     /// What to dial, where there is one number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub telephone: Option<String>,
+    /// From which severity on the rules propose to send it; `None`: people alone think of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub propose_from: Option<Severity>,
+}
+
+/// The agencies that there are: those that were imported, and those of the configuration whose place no imported one of the same id has taken.
+pub fn united(imported: Vec<Agency>, configured: &[Agency]) -> Vec<Agency> {
+    let left: Vec<_> = configured.iter().filter(|agency| imported.iter().all(|known| known.id != agency.id)).cloned().collect();
+    imported.into_iter().chain(left).collect()
 }
 
 /// The agencies that answer for an event, the nearest first: whose area is the smallest around it, and, of those, who answers for the fewest kinds.
+/// Those that answer everywhere come last.
 pub fn answering<'a>(agencies: &'a [Agency], kind: EventKind, areas: &[AreaId], tree: &AreaTree, today: Date) -> Vec<&'a Agency> {
     let height = |agency: &Agency| {
         let nodes = areas.iter().flat_map(|area| tree.remap(area, today).into_keys());
-        nodes.filter_map(|node| tree.lineage(node, today).position(|above| agency.areas.contains(&above.id))).min()
+        let near = nodes.filter_map(|node| tree.lineage(node, today).position(|above| agency.areas.contains(&above.id))).min();
+        if agency.areas.is_empty() { Some(usize::MAX) } else { near }
     };
     let mut found: Vec<_> = agencies
         .iter()
@@ -52,6 +63,7 @@ mod tests {
             kinds: kinds.parse().unwrap(),
             areas: areas.iter().map(|area| area.parse().unwrap()).collect(),
             telephone: None,
+            propose_from: None,
         };
         let agencies = [
             agency("ioc", "all", &["MP-TINH:01"]),
@@ -59,6 +71,7 @@ mod tests {
             agency("ward-10001", "all", &["MP-XA:10001"]),
             agency("drainage", "flood", &["MP-XA:10001", "MP-XA:10002"]),
             agency("harbour", "traffic", &["MP-CA:P1"]),
+            agency("ambulance", "fire", &[]),
         ];
         let tree = province();
         let today: Date = "2026-06-01".parse().unwrap();
@@ -67,8 +80,8 @@ mod tests {
             answering(&agencies, kind, &areas, &tree, today).iter().map(|agency| agency.id.as_str()).collect()
         };
         assert_eq!(ids(EventKind::Flood, &["MP-XA:10001"]), ["drainage", "ward-10001", "ioc"]);
-        assert_eq!(ids(EventKind::Flame, &["MP-XA:10001"]), ["ward-10001", "fire-police", "ioc"]);
-        assert_eq!(ids(EventKind::Flame, &["MP-XA:10002"]), ["fire-police", "ioc"]);
+        assert_eq!(ids(EventKind::Flame, &["MP-XA:10001"]), ["ward-10001", "fire-police", "ioc", "ambulance"]);
+        assert_eq!(ids(EventKind::Flame, &["MP-XA:10002"]), ["fire-police", "ioc", "ambulance"]);
         assert_eq!(ids(EventKind::Congestion, &["MP-XA:10002", "MP-CA:P1"]), ["harbour", "ioc"]);
         assert_eq!(
             ids(EventKind::Flood, &["MP-CU:00102"]),
@@ -76,5 +89,29 @@ mod tests {
             "a former commune, by its successors"
         );
         assert_eq!(ids(EventKind::Flood, &[]), [""; 0]);
+        assert_eq!(ids(EventKind::Flame, &[]), ["ambulance"], "nobody knows where");
+    }
+
+    #[test]
+    fn an_imported_agency_takes_the_place_of_the_configured_one() {
+        let agency = |id: &str, name: &str| Agency {
+            id: id.into(),
+            name: name.into(),
+            kinds: Kinds::ALL,
+            areas: Vec::new(),
+            telephone: None,
+            propose_from: None,
+        };
+        let names = |imported: &[Agency]| -> Vec<String> {
+            let configured = [agency("113", "configured"), agency("114", "configured")];
+            united(imported.to_vec(), &configured).into_iter().map(|agency| format!("{} {}", agency.id, agency.name)).collect()
+        };
+        assert_eq!(names(&[]), ["113 configured", "114 configured"]);
+        let imported = [agency("114", "imported"), agency("ward", "imported")];
+        assert_eq!(
+            names(&imported),
+            ["114 imported", "ward imported", "113 configured"],
+            "none is lost because another one came"
+        );
     }
 }

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Store, StoreError, Tx, execute, fetch_all, places::Edition, to};
-use crate::{area::AreaId, rights::agency::Agency};
+use super::{Store, StoreError, Tx, execute, fetch_all, from_word, places::Edition, to, word};
+use crate::{
+    area::AreaId,
+    rights::agency::{Agency, united},
+};
 
 impl Store {
     /// The agencies of each user who belongs to one.
@@ -20,13 +23,20 @@ impl Store {
 }
 
 impl Store {
-    /// All agencies, by id.
-    pub async fn agencies(&self) -> Result<Vec<Agency>, StoreError> {
-        type Row = (String, String, String, String, Option<String>);
-        let rows: Vec<Row> =
-            fetch_all!(self.db(), sqlx::query_as("SELECT id, name, kinds, areas, telephone FROM agencies ORDER BY id"))
-                .map_err(to("list agencies"))?;
-        let agency = |(id, name, kinds, areas, telephone): Row| {
+    /// All agencies, beside those of the configuration ([`united`]): whom one may send, who is proposed, who may be granted something.
+    pub async fn agencies(&self, configured: &[Agency]) -> Result<Vec<Agency>, StoreError> {
+        Ok(united(self.imported_agencies().await?, configured))
+    }
+
+    /// The agencies that were imported, by id.
+    pub async fn imported_agencies(&self) -> Result<Vec<Agency>, StoreError> {
+        type Row = (String, String, String, String, Option<String>, Option<String>);
+        let rows: Vec<Row> = fetch_all!(
+            self.db(),
+            sqlx::query_as("SELECT id, name, kinds, areas, telephone, propose_from FROM agencies ORDER BY id")
+        )
+        .map_err(to("list agencies"))?;
+        let agency = |(id, name, kinds, areas, telephone, propose_from): Row| {
             let unreadable = |what: String| StoreError::Grant { id: id.clone(), what };
             Ok(Agency {
                 kinds: kinds.parse().map_err(|error| unreadable(format!("{error}")))?,
@@ -37,6 +47,7 @@ impl Store {
                 id: id.clone(),
                 name,
                 telephone,
+                propose_from: propose_from.map(|from| from_word("severity", from)).transpose()?,
             })
         };
         rows.into_iter().map(agency).collect()
@@ -50,17 +61,26 @@ impl Tx {
         execute!(
             self.db(),
             sqlx::query(
-                "INSERT INTO agencies (id, name, kinds, areas, telephone) VALUES ($1, $2, $3, $4, $5)
-                 ON CONFLICT (id) DO UPDATE SET name = $2, kinds = $3, areas = $4, telephone = $5",
+                "INSERT INTO agencies (id, name, kinds, areas, telephone, propose_from) VALUES ($1, $2, $3, $4, $5, $6)
+                 ON CONFLICT (id) DO UPDATE SET name = $2, kinds = $3, areas = $4, telephone = $5, propose_from = $6",
             )
             .bind(&agency.id)
             .bind(&agency.name)
             .bind(agency.kinds.to_string())
             .bind(areas.join(" "))
             .bind(&agency.telephone)
+            .bind(agency.propose_from.as_ref().map(word))
         )
         .map_err(to("store an agency"))?;
         self.renew(Edition::Rights).await
+    }
+
+    /// Forgets an imported agency; its members stay known, for one of the same id. Whether there was one.
+    pub async fn remove_agency(&mut self, id: &str) -> Result<bool, StoreError> {
+        let rows =
+            execute!(self.db(), sqlx::query("DELETE FROM agencies WHERE id = $1").bind(id)).map_err(to("remove an agency"))?;
+        self.renew(Edition::Rights).await?;
+        Ok(rows > 0)
     }
 
     /// Makes a user a member of an agency, or lets them go. Whether that changed anything.

@@ -8,10 +8,11 @@ use crate::{
     api::types::{Family, IncidentState, LogAction, LogDetail},
     area::AreaTree,
     incident::{
-        dispatch::{self, Responder},
+        dispatch,
         life::{Act, Actor, Promises, Step},
         rules::{self, Candidate, Spot},
     },
+    rights::agency::Agency,
 };
 
 /// Incidents in one transaction.
@@ -24,7 +25,7 @@ pub struct Law<'a> {
     /// What is promised.
     pub promises: &'a Promises,
     /// Who can be sent.
-    pub responders: &'a [Responder],
+    pub agencies: &'a [Agency],
     /// Where areas are.
     pub areas: &'a AreaTree,
     /// Which day it is in the province.
@@ -82,7 +83,7 @@ impl Tx {
             self.renew_promise(id, law.promises).await?;
             let position = self.position_of(id).await?;
             let (event_kind, grave) = (events::kind(kind.clone())?, from_word::<Severity>("severity", severity.clone())?);
-            let proposed = dispatch::proposals(law.responders, event_kind, grave, position, (law.areas, law.today));
+            let proposed = dispatch::proposals(law.agencies, event_kind, grave, position, (law.areas, law.today));
             for agency in proposed.into_iter().filter(|agency| !sent.contains(&format!("\"{agency}\""))) {
                 self.propose(id, agency, now).await?;
             }

@@ -375,6 +375,8 @@ export interface Agency {
   id: string;
   name: string;
   telephone?: string;
+  /** The kinds of incident that it answers for; empty: all. */
+  kinds: string[];
 }
 
 /** What raises alarms: a camera and what it sees; no camera where people report. */

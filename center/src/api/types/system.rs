@@ -48,6 +48,9 @@ pub struct AgencyRef {
     /// What to dial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub telephone: Option<String>,
+    /// The kinds of incident that it answers for; empty: all.
+    #[serde(default)]
+    pub kinds: Vec<String>,
 }
 
 /// A telephone number that an operator may need.
