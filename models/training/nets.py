@@ -1,4 +1,4 @@
-"""The networks: YOLOX-nano for vehicles, and the small heads on the trunk (`trunk.py`) for fire and for water.
+"""The networks: YOLOX-nano for vehicles, and the small heads on the trunk (`trunk.py`, `eye.py`) for fire and for water.
 
 Batch normalisation is folded into the convolutions, as in the published ONNX file of YOLOX-nano (Apache-2.0, Megvii) that the
 vehicle model starts from: its 113 convolutions, in graph order, are ours in the order of `modules()`.
@@ -11,8 +11,6 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 from torch.nn import functional as F
-
-from trunk import CHANNELS, Trunk
 
 STRIDES = (8, 16, 32)
 # The first two stages, kept as published: they see edges and colours already.
@@ -207,32 +205,20 @@ class WaterHead(nn.Module):
         self.lateral = nn.ModuleList(nn.Conv2d(c, width, 1) for c in channels)
         self.around = nn.ModuleList(Separable(width, width, 5) for _ in channels)
         self.mask = nn.Sequential(Separable(width, width, 5), nn.Conv2d(width, 1, 1))
+        self.probabilities = False
 
     def forward(self, maps):
         y = None
         for lateral, around, x in reversed(list(zip(self.lateral, self.around, maps))):
             x = lateral(x)
             y = around(F.silu(x if y is None else x + F.interpolate(y, scale_factor=2.0)))
-        return self.mask(y)
+        return self.mask(y).sigmoid() if self.probabilities else self.mask(y)
 
     def settle(self, scale, factor, shift):
         """Reads maps as they are where it learned on normalised ones, and says its scores `factor` times, plus `shift`."""
         for lateral, (mean, spread) in zip(self.lateral, scale):
             take_in(lateral, mean, spread)
         rescale(self.mask[-1], 0, factor, shift)
-
-
-class WaterNet(nn.Module):
-    """Probability of water in cells of 8 x 8 pixels."""
-
-    def __init__(self):
-        super().__init__()
-        self.trunk, self.head = Trunk(), WaterHead(CHANNELS)
-        self.probabilities = False
-
-    def forward(self, x):
-        y = self.head(self.trunk(x))
-        return y.sigmoid() if self.probabilities else y
 
 
 class FireHead(nn.Module):
@@ -260,25 +246,6 @@ class FireHead(nn.Module):
         take_in(self.cells[0].conv, *(torch.cat([s[part] for s in (scale[0], *scale)]) for part in (0, 1)))
         for row, (factor, shift) in enumerate(factors, 4):
             rescale(self.cells[-1], row, factor, shift)
-
-
-class FireNet(nn.Module):
-    """Fire and smoke in cells of 16 x 16 pixels."""
-
-    def __init__(self, classes):
-        super().__init__()
-        self.trunk, self.head = Trunk(), FireHead(CHANNELS, classes)
-
-    @property
-    def probabilities(self):
-        return self.head.probabilities
-
-    @probabilities.setter
-    def probabilities(self, value):
-        self.head.probabilities = value
-
-    def forward(self, x):
-        return self.head(self.trunk(x))
 
 
 def published_convolutions(path):

@@ -149,11 +149,11 @@ def held_groups(rows):
 def main():
     root, out = data_root(), work_root() / "manifest.jsonl"
     out.parent.mkdir(parents=True, exist_ok=True)
-    lines, digests = [], {}
+    lines, digests, missing = [], {}, []
     for name, (pattern, licence, use) in SETS.items():
         paths = thinned(sorted(root.glob(pattern)), OF_ONE_VIDEO.get(name))
         if not paths:
-            print(f"{name}: nothing found")
+            missing.append(f"{name} ({root / pattern})")
             continue
         pictures = [cv2.imread(str(p)) for p in paths]
         contents = [content_box(p) if name in BARRED else (0, 0, p.shape[1], p.shape[0]) for p in pictures]
@@ -202,6 +202,8 @@ def main():
         leave_out_copies(mine, [r for r in lines if r["set"] in judges and r["split"] == "held"], COPY.get(name, 0.55))
     out.write_text("".join(json.dumps(r) + "\n" for r in lines), encoding="utf-8")
     print(f"wrote {len(lines)} lines to {out}")
+    if missing:
+        print(f"not here, and left out: {', '.join(missing)}. README.md, Data, says where they are from; the trainers and the tables go on without them")
     compare_with_shipped(lines, digests)
 
 

@@ -1,4 +1,5 @@
-"""Makes an int8 form of a detector (activations U8, weights S8 by channel) and says what it costs and what it brings.
+"""Makes an int8 form of the vehicle model (activations U8, weights S8 by channel) and says what it costs and what it brings; fire and water have theirs
+from eye.py.
 
     python quantize.py vehicles [--from vehicles-relu.onnx] [--first 5] [--method Percentile] [--out FILE]
 
@@ -89,7 +90,7 @@ def milliseconds(models, rounds=60):
 
 def main():
     args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    args.add_argument("model", choices=("vehicles", "fire"))
+    args.add_argument("model", choices=("vehicles",))
     args.add_argument("--from", dest="source", type=Path, help="fp32 file to start from; the shipped one where left out")
     args.add_argument("--first", type=int, default=5, help="convolutions that stay fp32 at the beginning")
     args.add_argument("--method", choices=("MinMax", "Percentile", "Entropy"), default="MinMax")

@@ -3,11 +3,10 @@
 Pictures are made by a generator in a fixed order and written to `<name>-seen.npy` as they come; `<name>-seen.pt` beside it holds what is known of
 each. Delete both to look anew."""
 
-import io
-
 import numpy as np
-import onnxruntime
 import torch
+
+from eye import session
 
 
 def cells(size, channels):
@@ -34,23 +33,15 @@ class Seen:
         return [(m.mean((0, 2, 3))[:, None, None], m.std((0, 2, 3))[:, None, None] + 0.05) for m in some]
 
 
-def session(trunk, size):
-    """The trunk in ONNX Runtime, on one thread: three times as fast as in PyTorch."""
-    model, options = io.BytesIO(), onnxruntime.SessionOptions()
-    torch.onnx.export(trunk.eval(), (torch.zeros(1, 3, size[1], size[0]),), model, dynamo=False, opset_version=13, input_names=["images"])
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(model.getvalue(), options, providers=["CPUExecutionProvider"])
-
-
-def look(trunk, size, channels, count, samples, path):
-    """Looks at `count` samples (picture BGR uint8 of `size`, what is known of it), or reads what an earlier run saw."""
+def look(eye, size, channels, count, samples, path):
+    """Looks through the file `eye` at `count` samples (picture BGR uint8 of `size`, what is known of it), or reads what an earlier run saw."""
     shapes, notes = cells(size, channels), path.with_suffix(".pt")
     if path.exists() and notes.exists():
         return Seen(np.load(path, mmap_mode="r"), torch.load(notes, weights_only=False), shapes)
     shape = (count, sum(int(np.prod(s)) for s in shapes))
     if not path.exists() or np.load(path, mmap_mode="r").shape != shape:
         np.lib.format.open_memmap(path, "w+", np.float16, shape)
-    store, eye, known = np.load(path, mmap_mode="r+"), session(trunk, size), []
+    store, eye, known = np.load(path, mmap_mode="r+"), session(eye), []
     for picture, note in samples:
         if not store[len(known)].any():  # else a run that was stopped saw it
             maps = eye.run(None, {"images": picture.transpose(2, 0, 1)[None].astype(np.float32)})

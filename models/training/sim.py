@@ -15,8 +15,11 @@ SMALLEST_PX = 7
 
 
 def truths(folder):
-    """Lines of the truth, with the folder's path before the names of files."""
+    """Lines of the truth, with the folder's path before the names of files; none, and a word about it, where no street was drawn."""
     folder = Path(folder)
+    if not (folder / "truth.jsonl").exists():
+        print(f"{folder}: no simulated streets there (make_sim.py draws them); going on without", flush=True)
+        return
     for line in (folder / "truth.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         row["image"] = str(folder / row["image"])

@@ -13,7 +13,7 @@ import numpy as np
 import onnxruntime
 
 from boxes import suppress_by_class
-from common import data_root, manifest, work_root
+from common import data_root, manifest, published_teacher, threads, work_root
 from nets import COCO_ROWS
 
 SIDE, FLOOR = 416, 0.25
@@ -75,7 +75,7 @@ def elsewhere(each=12):
 
 def main():
     root = data_root()
-    model = PicoDet(root / "models/picodet_s_416_coco.onnx")
+    model = PicoDet(published_teacher(), threads())
     boxes = {}
     for row in manifest("bridge", "highway") + elsewhere():
         found = model.tiled(cv2.imread(str(root / row["path"])))

@@ -26,21 +26,23 @@ import augment
 import lookalikes
 import sim
 from areas import area_loss
-from common import FIRE, data_root, manifest, published_trunk, read_boxes, threads, work_root
-from flames import CLASS_FIRE, NONE, composite, flames_by_colour
+from common import FIRE, data_root, manifest, read_boxes, threads, work_root
+from eye import eye
+from flames import CLASS_FIRE, CLASS_SMOKE, NONE, composite, flames_by_colour, plume
 from heads import FOLDS, by_scene, fit_head, platt, unseen_answers
-from nets import FireHead, FireNet, cell_grid
+from nets import FireHead, cell_grid
 from seen import look
-from trunk import CHANNELS, Trunk, load_published
+from trunk import CHANNELS
 
-WIDTH, HEIGHT, SEED = 448, 256, 20261122
+WIDTH, HEIGHT, SEED = 416, 224, 20261122
 # How many changed pictures of each kind are made, and a batch.
-CHANGED = {"camera": 220, "urban": 120, "fire": 150, "composite": 150, "sim": 0, "clean": 120, "street": 250, "alike": 420}
-MIX = {"camera": 6, "urban": 4, "fire": 6, "composite": 2, "sim": 4, "sim-clean": 2, "clean": 3, "street": 4, "alike": 5}
+CHANGED = {"camera": 300, "urban": 200, "fire": 150, "composite": 150, "plume": 150, "sim": 60, "clean": 120, "street": 250, "alike": 700}
+MIX = {"camera": 7, "urban": 5, "fire": 5, "composite": 2, "plume": 2, "sim": 4, "sim-clean": 2, "clean": 3, "street": 4, "alike": 7}
+# What a changed picture is made of, where that is not its own kind.
+MADE_OF = {"composite": ("street",), "plume": ("street",), "alike": ("street", "street", "street", "clean", "clean")}
 # Of pictures as they are, every so manieth; of one scene, at most so many.
 EVERY = {"street": 5, "sim-clean": 3}
 OF_ONE_SCENE = {"camera": 80, "fire": 6, "clean": 40}
-CLASS_SMOKE = 1
 # Pictures with a smoke box over more than this share are left out: a camera full of smoke is a blind camera, and looks like fog.
 BLIND = 0.6
 # Of pictures without fire or smoke that a head did not see, at most this share may say it at the threshold.
@@ -124,7 +126,9 @@ class Pictures:
             "street": [item(r, False) for r in manifest("bridge", "highway")],
         }
         self.flames = [i for k in ("urban", "fire") for i in self.kinds[k] if (i.boxes[:, 0] == CLASS_FIRE).any()]
-        self.count = sum(len(items[:: EVERY.get(kind, 1)]) for kind, items in self.kinds.items()) + sum(CHANGED.values())
+        made = {kind for kind in CHANGED if all(self.kinds[k] for k in MADE_OF.get(kind, (kind,)))} - (set() if self.flames else {"composite"})
+        self.changes = {kind: count for kind, count in CHANGED.items() if kind in made}
+        self.count = sum(len(items[:: EVERY.get(kind, 1)]) for kind, items in self.kinds.items()) + sum(self.changes.values())
         print(", ".join(f"{kind} {len(items)} of {len({i.scene for i in items})} scenes" for kind, items in self.kinds.items()), flush=True)
 
     @staticmethod
@@ -137,13 +141,15 @@ class Pictures:
 
     def changed(self, kind, rng):
         """One picture of a kind, changed: (picture, what is known of it)."""
-        source = {"composite": "street", "alike": ("street", "clean")[int(rng.random() < 0.4)]}.get(kind, kind)
-        items = self.kinds[source]
+        sources = MADE_OF.get(kind, (kind,))
+        items = self.kinds[sources[rng.integers(len(sources))]]
         i = items[rng.integers(len(items))]
         picture, boxes = load(i)
         if kind == "composite":
             fire, flames = load(self.flames[rng.integers(len(self.flames))])
             picture, boxes = composite(rng, picture, fire, flames)
+        if kind == "plume":
+            picture, boxes = plume(rng, picture)
         picture, boxes = fitted(picture, boxes)
         zoom = (0.9, 1.2) if i.somewhere[0] else (0.9, 1.8)  # a crop might lose a flame that nobody boxed
         picture, boxes, _ = augment.place(rng, picture, boxes, (WIDTH, HEIGHT), zoom, 0.2, int(picture.mean()), 0.2)
@@ -162,7 +168,7 @@ class Pictures:
             for i in items[:: EVERY.get(kind, 1)]:
                 picture, boxes = fitted(*load(i))
                 yield picture, Known(kind, i.scene, False, torch.from_numpy(np.ascontiguousarray(boxes, np.float32)), i.known, i.somewhere)
-        for number, (kind, count) in enumerate(CHANGED.items()):
+        for number, (kind, count) in enumerate(self.changes.items()):
             for index in range(count):
                 yield self.changed(kind, np.random.default_rng((SEED, number, index)))
 
@@ -206,9 +212,8 @@ def main():
     args = args.parse_args()
     torch.set_num_threads(threads())
     torch.manual_seed(0)
-    trunk = load_published(Trunk(), published_trunk())
     pictures = Pictures(work_root() / "sim")
-    seen = look(trunk, (WIDTH, HEIGHT), CHANNELS, pictures.count, pictures, work_root() / "fire-seen.npy")
+    seen = look(eye((WIDTH, HEIGHT)), (WIDTH, HEIGHT), CHANNELS, pictures.count, pictures, work_root() / f"fire-seen-{WIDTH}x{HEIGHT}.npy")
     scale = seen.scale(np.random.default_rng(SEED))
     grid = torch.from_numpy(cell_grid(WIDTH, HEIGHT, 16))
 
@@ -219,10 +224,9 @@ def main():
 
     indices, answers = unseen_answers(seen, scale, [train(fold, args.steps // 3) for fold in range(FOLDS)])
     factors = honest(seen, indices, answers)
-    net = FireNet(len(FIRE))
-    net.trunk, net.head = trunk, train(None, args.steps)
-    net.head.settle(scale, factors)
-    torch.save({"average": net.state_dict()}, work_root() / f"{args.name}.pt")
+    head = train(None, args.steps)
+    head.settle(scale, factors)
+    torch.save({"average": head.state_dict(), "size": (WIDTH, HEIGHT)}, work_root() / f"{args.name}.pt")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import json
 import os
+import sys
 
 import cv2
 import numpy as np
@@ -61,6 +62,8 @@ def with_teacher(boxes, taught, area):
 class Samples:
     def __init__(self, sim_folders, share=1.0):
         self.root = data_root()
+        if not (work_root() / "teacher.json").exists():
+            sys.exit("teacher.json is missing: run teacher.py first")
         taught = json.loads((work_root() / "teacher.json").read_text(encoding="utf-8"))
         self.bridge, self.street, views = [], [], []
         for row in some_views(manifest("bridge"), share) + some_views(manifest("highway"), share):
@@ -159,7 +162,7 @@ def main():
     args = args.parse_args()
     torch.set_num_threads(threads())
     if args.sim is None:
-        args.sim = [folder for folder in (work_root() / "sim", work_root() / "sim-traffic") if folder.exists()]
+        args.sim = [work_root() / "sim", work_root() / "sim-traffic"]
     net = start_from_published(Detector(len(VEHICLES)), published_weights(), COCO_ROWS)
     if args.start:
         net.load_state_dict(torch.load(args.start)["average"])

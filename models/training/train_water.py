@@ -11,6 +11,7 @@ them, and the table by threshold that is printed.
 """
 
 import argparse
+import sys
 from typing import NamedTuple
 
 import cv2
@@ -20,15 +21,16 @@ from torch.nn import functional as F
 
 import augment
 import sim
-from common import data_root, manifest, published_trunk, read_boxes, threads, work_root
+from common import data_root, manifest, read_boxes, threads, work_root
+from eye import eye
 from heads import FOLDS, by_scene, fit_head, platt, unseen_answers
-from nets import WaterHead, WaterNet
+from nets import WaterHead
 from seen import look
-from trunk import CHANNELS, Trunk, load_published
+from trunk import CHANNELS
 
-WIDTH, HEIGHT, STRIDE, SEED = 384, 224, 8, 7
+WIDTH, HEIGHT, STRIDE, SEED = 512, 288, 8, 7
 # How many changed pictures of each kind are made, in the order they are made; and a batch.
-CHANGED = {"masked": 600, "sim": 60, "flooded": 250, "matt": 120, "dry-bridge": 150, "dry-street": 200}
+CHANGED = {"masked": 600, "sim": 60, "flooded": 500, "matt": 240, "dry-bridge": 300, "dry-street": 200}
 MIX = {"masked": 9, "sim": 3, "flooded": 6, "matt": 1, "sim-dry": 1, "dry-bridge": 2, "dry-street": 1, "dry-place": 1}
 # Of dry pictures as they are, every so manieth; of one scene of places, at most so many.
 EVERY = {"dry-bridge": 4, "dry-street": 2, "sim-dry": 3}
@@ -89,7 +91,6 @@ def flood(rng, street, boxes, water_texture):
     return np.clip(out, 0, 255).astype(np.uint8), (mask > 0.5).astype(np.float32)
 
 
-
 def matt(rng, street, boxes):
     """Lays pale, matt ground (concrete, worn asphalt, dust) over the road in the shapes that `flood` gives to water: dry."""
     h, w = street.shape[:2]
@@ -126,7 +127,6 @@ def gentle_colour(rng, picture):
     return np.clip(grey + (x - grey) * rng.uniform(0.6, 1.3), 0, 255).astype(np.uint8)
 
 
-
 class Pictures:
     """All pictures to learn from, as they are and changed, in a fixed order."""
 
@@ -138,9 +138,13 @@ class Pictures:
             count[row["group"]] = count.get(row["group"], 0) + 1
             if count[row["group"]] <= OF_ONE_PLACE:
                 self.places.append(row)
+        if not self.masks:
+            sys.exit("no water-masks in the manifest: without drawn water there is nothing to learn from (README.md, Data)")
         self.sim, self.sim_dry = sim.water_frames(sim_folder)
+        sources = {"sim": self.sim, "dry-bridge": self.bridges, "dry-street": self.streets, "flooded": self.bridges and self.streets, "matt": self.bridges and self.streets}
+        self.changes = {kind: number for kind, number in CHANGED.items() if sources.get(kind, True)}
         dry = (self.bridges[:: EVERY["dry-bridge"]], self.streets[:: EVERY["dry-street"]], self.places, self.sim_dry[:: EVERY["sim-dry"]])
-        self.count = sum(map(len, (self.masks, self.sim, *dry))) + sum(CHANGED.values())
+        self.count = sum(map(len, (self.masks, self.sim, *dry))) + sum(self.changes.values())
         print(f"{len(self.masks)} pictures with masks; dry: {len(self.bridges)} bridges, {len(self.streets)} streets, {len(self.places)} places; "
               f"simulated: {len(self.sim)} under water, {len(self.sim_dry)} dry", flush=True)
 
@@ -214,7 +218,7 @@ class Pictures:
         for kind, scene, picture, mask in self.plain():
             picture, mask = (cv2.resize(p, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA) for p in (picture, mask))
             yield picture, Known(kind, scene, False, shares(mask))
-        for kind, number in CHANGED.items():
+        for kind, number in self.changes.items():
             for index in range(number):
                 rng = np.random.default_rng((SEED, index, len(kind), ord(kind[0]), ord(kind[-1])))
                 scene, picture, mask = self.changed(kind, rng)
@@ -244,7 +248,7 @@ def report(kinds, p, truth):
     print("threshold  IoU masks  IoU sim  " + "  ".join(f"{k:>11}" for k in DRY))
     for threshold in (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 0.9):
         said, true = p >= threshold, truth >= 0.5
-        iou, simulated = (float((said & true)[wet].sum() / (said | true)[wet].sum()) for wet in drawn)
+        iou, simulated = (float((said & true)[wet].sum() / (said | true)[wet].sum().clamp(min=1)) for wet in drawn)
         low = said[:, :, said.shape[2] // 2 :].float().mean((1, 2, 3))
         flagged = {k: [float(v) >= 0.2 for v, kind in zip(low, kinds) if kind == k] for k in DRY}
         print(f"{threshold:9}  {iou:9.3f}  {simulated:7.3f}  " + "  ".join(f"{np.mean(f):11.3f}" for f in flagged.values()), flush=True)
@@ -260,9 +264,8 @@ def main():
     args.add_argument("--name", default="water")
     args = args.parse_args()
     torch.set_num_threads(threads())
-    trunk = load_published(Trunk(), published_trunk())
     pictures = Pictures(work_root() / "sim")
-    seen = look(trunk, (WIDTH, HEIGHT), CHANNELS, pictures.count, pictures, work_root() / "water-seen.npy")
+    seen = look(eye((WIDTH, HEIGHT)), (WIDTH, HEIGHT), CHANNELS, pictures.count, pictures, work_root() / f"water-seen-{WIDTH}x{HEIGHT}.npy")
     scale = seen.scale(np.random.default_rng(SEED))
 
     def train(fold, steps):
@@ -273,10 +276,9 @@ def main():
     truth = torch.stack([seen.known[i].water for i in indices])
     factor, shift = platt(logits, truth >= 0.5)
     report([seen.known[i].kind for i in indices], (factor * logits + shift).sigmoid(), truth)
-    net = WaterNet()
-    net.trunk, net.head = trunk, train(None, args.steps)
-    net.head.settle(scale, factor, shift)
-    torch.save({"average": net.state_dict()}, work_root() / f"{args.name}.pt")
+    head = train(None, args.steps)
+    head.settle(scale, factor, shift)
+    torch.save({"average": head.state_dict(), "size": (WIDTH, HEIGHT)}, work_root() / f"{args.name}.pt")
 
 
 if __name__ == "__main__":
