@@ -1,5 +1,5 @@
 """What looks like fire and is none, painted over licensed pictures without fire: evening skies, lit windows, coloured light, northern lights, sun
-through leaves, glitter.
+through leaves and on bare earth, glitter.
 
 BGR uint8 in and out; `rng` is a numpy Generator."""
 
@@ -132,6 +132,27 @@ def sun_through_leaves(rng, p):
     return np.clip(out + bloom * rng.uniform(0.3, 2), 0, 255).astype(np.uint8)
 
 
+def sunlit_earth(rng, p):
+    """Patches of sun on earth, brick, rock or dry leaves in deep shade: yellow to white spots with ragged edges on red and brown."""
+    h, w = p.shape[:2]
+    tone = np.array([(60, 105, 165), (45, 80, 150), (80, 130, 180), (70, 95, 130), (60, 125, 190), (95, 140, 170)][rng.integers(6)], np.float32)
+    grey = p.mean(2, keepdims=True) / 128
+    rough = cv2.GaussianBlur(rng.standard_normal((h, w)).astype(np.float32), (0, 0), rng.uniform(0.6, 3))
+    rough = 1 + rng.uniform(0.1, 0.6) * rough / (rough.std() + 1e-6)
+    own = rng.uniform(0, 0.8)
+    ground = (own * p.astype(np.float32) * rng.uniform(0.6, 1.2) + (1 - own) * tone * (0.35 + 0.65 * grey)) * np.clip(rough, 0.2, 2.5)[..., None]
+    if rng.random() < 0.6:  # a bank or a wall, the rest of the picture stays
+        there = cv2.GaussianBlur((clouds(rng, h, w) > rng.uniform(0.25, 0.55)).astype(np.float32), (0, 0), w * 0.015)[..., None]
+        ground = ground * there + p * (1 - there)
+    field = 0.6 * clouds(rng, h, w) + 0.4 * cv2.GaussianBlur(rng.random((h, w)).astype(np.float32), (0, 0), w * rng.uniform(0.004, 0.02)) * rng.uniform(0.8, 1.3)
+    lit = np.clip((field - np.quantile(field, rng.uniform(0.55, 0.97))) * rng.uniform(8, 40), 0, 1)
+    if rng.random() < 0.5:  # between shadows of twigs
+        lit *= 1 - 0.7 * np.clip(leaves(rng, h, w), 0, 1)
+    sun = np.array([(0.75, 0.95, 1.0), (0.6, 0.88, 1.0), (0.9, 1.0, 1.0)][rng.integers(3)], np.float32) * rng.uniform(1.3, 3)
+    out = ground * (rng.uniform(0.2, 0.6) * (1 - lit[..., None]) + sun * lit[..., None])
+    return np.clip(out, 0, 255).astype(np.uint8)
+
+
 def glitter(rng, p):
     """Low sun on water, wet road or windscreens: a strip of sparks, white in the middle and warm around."""
     h, w = p.shape[:2]
@@ -148,5 +169,5 @@ def glitter(rng, p):
 
 def any_of(rng, p):
     """One of them."""
-    change = (evening_sky, evening_sky, lit_windows, lit_windows, coloured_light, northern_lights, sun_through_leaves, sun_through_leaves, sun_through_leaves, glitter)[rng.integers(10)]
+    change = (evening_sky, evening_sky, lit_windows, lit_windows, coloured_light, northern_lights, sun_through_leaves, sun_through_leaves, sunlit_earth, sunlit_earth, sunlit_earth, glitter)[rng.integers(12)]
     return change(rng, p)

@@ -132,6 +132,18 @@ def thinned(paths, most):
     return sorted(p for v in videos.values() for p in (v[:: -(-len(v) // most)] if most else v))
 
 
+def readable(paths):
+    """The files that are JPEG or PNG, which the gateway reads; some are something else under that name."""
+    kept = []
+    for path in paths:
+        with path.open("rb") as file:
+            if file.read(4).startswith((b"\xff\xd8", b"\x89PNG")):
+                kept.append(path)
+            else:
+                print(f"left out, neither JPEG nor PNG whatever its name says: {path}")
+    return kept
+
+
 def held_groups(rows):
     """The groups held back: the smaller ones in a fixed shuffled order until a fifth of the pictures is reached."""
     members = defaultdict(list)
@@ -151,7 +163,7 @@ def main():
     out.parent.mkdir(parents=True, exist_ok=True)
     lines, digests, missing = [], {}, []
     for name, (pattern, licence, use) in SETS.items():
-        paths = thinned(sorted(root.glob(pattern)), OF_ONE_VIDEO.get(name))
+        paths = readable(thinned(sorted(root.glob(pattern)), OF_ONE_VIDEO.get(name)))
         if not paths:
             missing.append(f"{name} ({root / pattern})")
             continue

@@ -36,15 +36,15 @@ from trunk import CHANNELS
 
 WIDTH, HEIGHT, SEED = 416, 224, 20261122
 # How many changed pictures of each kind are made, and a batch.
-CHANGED = {"camera": 300, "urban": 200, "fire": 150, "composite": 150, "plume": 150, "sim": 60, "clean": 120, "street": 250, "alike": 700}
-MIX = {"camera": 7, "urban": 5, "fire": 5, "composite": 2, "plume": 2, "sim": 4, "sim-clean": 2, "clean": 3, "street": 4, "alike": 7}
+CHANGED = {"camera": 360, "urban": 240, "fire": 150, "composite": 150, "plume": 150, "clean": 120, "street": 250, "alike": 840, "sim": 60}
+MIX = {"camera": 7, "urban": 5, "fire": 5, "composite": 2, "plume": 2, "sim": 4, "sim-clean": 2, "clean": 3, "street": 4, "alike": 8}
 # What a changed picture is made of, where that is not its own kind.
 MADE_OF = {"composite": ("street",), "plume": ("street",), "alike": ("street", "street", "street", "clean", "clean")}
 # Of pictures as they are, every so manieth; of one scene, at most so many.
 EVERY = {"street": 5, "sim-clean": 3}
-OF_ONE_SCENE = {"camera": 80, "fire": 6, "clean": 40}
+OF_ONE_SCENE = {"camera": 140, "fire": 6, "clean": 40}
 # Pictures with a smoke box over more than this share are left out: a camera full of smoke is a blind camera, and looks like fog.
-BLIND = 0.6
+BLIND = 0.75
 # Of pictures without fire or smoke that a head did not see, at most this share may say it at the threshold.
 FALSE_SHARE = 0.02
 
@@ -120,10 +120,10 @@ class Pictures:
             "camera": spread(camera, OF_ONE_SCENE["camera"]),
             "urban": [self.urban(row) for row in manifest("urban-smoke")],
             "fire": spread(fires, OF_ONE_SCENE["fire"]),
-            "sim": with_fire,
-            "sim-clean": without,
             "clean": spread(clean, OF_ONE_SCENE["clean"]),
             "street": [item(r, False) for r in manifest("bridge", "highway")],
+            "sim": with_fire,
+            "sim-clean": without,
         }
         self.flames = [i for k in ("urban", "fire") for i in self.kinds[k] if (i.boxes[:, 0] == CLASS_FIRE).any()]
         made = {kind for kind in CHANGED if all(self.kinds[k] for k in MADE_OF.get(kind, (kind,)))} - (set() if self.flames else {"composite"})

@@ -30,7 +30,7 @@ from trunk import CHANNELS
 
 WIDTH, HEIGHT, STRIDE, SEED = 512, 288, 8, 7
 # How many changed pictures of each kind are made, in the order they are made; and a batch.
-CHANGED = {"masked": 600, "sim": 60, "flooded": 500, "matt": 240, "dry-bridge": 300, "dry-street": 200}
+CHANGED = {"masked": 600, "flooded": 500, "matt": 240, "dry-bridge": 300, "dry-street": 200, "sim": 60}
 MIX = {"masked": 9, "sim": 3, "flooded": 6, "matt": 1, "sim-dry": 1, "dry-bridge": 2, "dry-street": 1, "dry-place": 1}
 # Of dry pictures as they are, every so manieth; of one scene of places, at most so many.
 EVERY = {"dry-bridge": 4, "dry-street": 2, "sim-dry": 3}

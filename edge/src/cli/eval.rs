@@ -278,7 +278,12 @@ impl Bench {
             Pictures::Files(items) => {
                 for (n, item) in items.iter().enumerate() {
                     progress.show(|| format!("{}: {n} of {}", set.title, items.len()));
-                    self.look(case(item)?, &mut course)?;
+                    match case(item) {
+                        Ok(case) => self.look(case, &mut course)?,
+                        // One broken file of hundreds is worth a word; a set of which nothing can be read is a wrong folder.
+                        Err(error) if course.scenes.is_empty() && n + 1 == items.len() => return Err(error),
+                        Err(error) => eprintln!("left out: {error:#}"),
+                    }
                 }
             }
             Pictures::Clips { files, every_s, dry } => {

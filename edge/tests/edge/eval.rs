@@ -132,6 +132,25 @@ fn the_tables_are_as_written_down() {
 }
 
 #[test]
+fn a_broken_picture_is_named_and_left_out() {
+    let dir = bench();
+    let whole = eval(dir.path(), &[]);
+    fs::write(dir.path().join("broken.png"), b"GIF89a").unwrap();
+    let manifest = dir.path().join("manifest.jsonl");
+    let broken = "{\"set\":\"road\",\"path\":\"broken.png\",\"split\":\"held\",\"group\":\"bridge-9\",\"sha256\":\"not read\"}\n";
+    fs::write(&manifest, fs::read_to_string(&manifest).unwrap() + broken).unwrap();
+    let output = eval(dir.path(), &[]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&whole.stdout));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("broken.png"), "{}", String::from_utf8_lossy(&output.stderr));
+
+    for name in ["r1", "r2", "r3", "r4", "r5"] {
+        fs::remove_file(dir.path().join(format!("{name}.png"))).unwrap();
+    }
+    assert!(!eval(dir.path(), &[]).status.success(), "a set of which nothing can be read is a wrong folder");
+}
+
+#[test]
 fn the_figures_are_those_worked_out_by_hand() {
     let dir = bench();
     let output = eval(dir.path(), &["--json"]);
