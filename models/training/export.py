@@ -1,8 +1,8 @@
 """Writes a checkpoint's averaged weights as ONNX into models/, checks it against PyTorch and enters its hash into the registry.
 
-    python export.py vehicles|fire|water [--checkpoint FILE] [--out FILE] [--fp32]
+    python export.py vehicles|fire-lite0|water [--checkpoint FILE] [--out FILE]
 
-Fire and water are a head behind the trunk in eight bits (`eye.py`); `--fp32` puts it behind the trunk as published, to see what eight bits change.
+Fire and water are a head behind the trunk's file (`eye.py`), in eight bits where it was trained with --int8.
 """
 
 import argparse
@@ -30,7 +30,7 @@ def build(model):
         return activate(Detector(len(VEHICLES)), F.relu), (640, 384)
     if model == "vehicles":
         return Detector(len(VEHICLES)), (640, 384)
-    return (FireHead(CHANNELS, len(FIRE)) if model == "fire" else WaterHead(CHANNELS)), None
+    return (FireHead(CHANNELS, len(FIRE)) if model == "fire-lite0" else WaterHead(CHANNELS)), None
 
 
 def export(net, size, path, trunk=None):
@@ -61,8 +61,7 @@ def export(net, size, path, trunk=None):
 def behind(trunk, head):
     """A head's graph behind a trunk's, as one."""
     for graph in (trunk, head):
-        others = [o for o in graph.opset_import if o.domain]
-        for other in others:
+        for other in [o for o in graph.opset_import if o.domain]:
             graph.opset_import.remove(other)
         graph.ir_version = 7
     return onnx.compose.merge_models(onnx.compose.add_prefix(trunk, "trunk", rename_inputs=False, rename_outputs=False), head, [(m, m) for m in MAPS])
@@ -81,17 +80,14 @@ def enter_hash(registry, model, digest):
 
 def main():
     args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    args.add_argument("model", choices=("vehicles", "vehicles-wide", "vehicles-relu", "fire", "water"))
+    args.add_argument("model", choices=("vehicles", "vehicles-wide", "vehicles-relu", "fire-lite0", "water"))
     args.add_argument("--checkpoint", type=Path)
-    args.add_argument("--fp32", action="store_true", help="fire, water: behind the trunk in fp32; with --out")
     args.add_argument("--out", type=Path, help="write here and leave the registry alone")
     args = args.parse_args()
-    if args.fp32 and not args.out:
-        raise SystemExit("--fp32 is for comparison: name a file with --out")
-    checkpoint = torch.load(args.checkpoint or work_root() / f"{args.model.removesuffix('-wide')}.pt")
+    checkpoint = torch.load(args.checkpoint or work_root() / f"{args.model.removesuffix('-wide').removesuffix('-lite0')}.pt")
     net, size = build(args.model)
     net.load_state_dict(checkpoint["average"])
-    trunk = None if size else eye(checkpoint["size"], args.fp32)
+    trunk = None if size else eye(checkpoint["size"], checkpoint["int8"])
     path = args.out or MODELS / f"{args.model}.onnx"
     shape, apart = export(net, size or checkpoint["size"], path, trunk)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,11 +1,10 @@
-"""The trunk as the gateway runs it: an ONNX file in eight bits, made once a size. Heads learn on what it sees, so that what eight bits lose is
-learnt around, not suffered.
+"""The trunk as the gateway runs it: an ONNX file, made once a size, through which heads are taught to see.
 
-    python eye.py WIDTHxHEIGHT        writes $MATPHO_WORK/eye-WIDTHxHEIGHT.onnx and, beside it, the same in fp32
+    python eye.py FILE.onnx OUT.onnx       a whole model with its padding taken in, and beside it, as OUT.int8.onnx, with its trunk in eight bits
 
-Activations U8, weights S8 by channel. The weights keep to seven bits: on x86 processors without VNNI two full products overflow sixteen bits,
-and the file would answer differently there. Ranges come from training pictures. Padding goes into the convolutions: on its own it costs a
-fifth of the fp32 time. The heads stay fp32: they are small, and their answers are probabilities.
+Padding goes into the convolutions: on its own it costs a fifth of the time, for the same answers. Eight bits: activations U8, weights S8 by
+channel, kept to seven bits, for on x86 processors without VNNI two full products overflow sixteen bits and the file answers differently there.
+Ranges come from training pictures. Heads stay fp32: they are small, and their answers are probabilities.
 """
 
 import sys
@@ -26,15 +25,17 @@ from trunk import Trunk, load_published
 
 MAPS = ("c3", "c4", "c5")
 # Ranges are taken from about so many training pictures, every so manieth of all sets.
-PICTURES = 100
+PICTURES = 60
 SETS = ("bridge", "highway", "cctv", "urban-smoke", "rzosn", "dfire-aof", "water-masks")
 
 
 class Pictures(CalibrationDataReader):
-    """Training pictures inside their bars, stretched to the eye's size."""
+    """Training pictures inside their bars, stretched to the input's size."""
 
     def __init__(self, size):
         rows = manifest(*SETS)
+        if not rows:
+            raise SystemExit("no training picture in the manifest: prepare.py says which sets are missing")
         self.size, self.rows = size, iter(rows[:: max(1, len(rows) // PICTURES)])
 
     def get_next(self):
@@ -63,25 +64,39 @@ def take_in_padding(path):
     used = {name for node in model.graph.node for name in node.input}
     for tensor in [t for t in model.graph.initializer if t.name not in used]:
         model.graph.initializer.remove(tensor)
+    for unused in [o for o in model.opset_import if o.domain]:
+        model.opset_import.remove(unused)
+    model.producer_name, model.producer_version = "matpho", ""
     onnx.checker.check_model(model)
     onnx.save(model, path)
 
 
-def eye(size, fp32=False):
+def plain_form(raw, plain):
+    """Writes the file `raw` with its constants folded and its padding taken in: the same answers in less time."""
+    quant_pre_process(str(raw), str(plain), skip_symbolic_shape=True)
+    take_in_padding(str(plain))
+
+
+def eight_bits(plain, small, size):
+    """Writes a file in eight bits but for what is called a head."""
+    heads = [node.name for node in onnx.load(str(plain)).graph.node if node.name.startswith("/head")]
+    quantize_static(str(plain), str(small), Pictures(size), quant_format=QuantFormat.QDQ, per_channel=True, reduce_range=True, nodes_to_exclude=heads,
+                    op_types_to_quantize=["Conv", "Add", "Clip"], activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
+
+
+def eye(size, int8=False):
     """The file of the trunk for an input of `size` (w, h), made where there is none yet."""
-    small = work_root() / f"eye-{size[0]}x{size[1]}.onnx"
-    plain = small.with_suffix(".fp32.onnx")
-    if not plain.exists() or not small.exists():
+    small = work_root() / f"eye-{size[0]}x{size[1]}.int8.onnx"
+    plain = small.with_name(f"eye-{size[0]}x{size[1]}.onnx")
+    if not plain.exists():
         trunk = load_published(Trunk(), published_trunk()).eval()
         with tempfile.TemporaryDirectory() as folder:
-            raw = str(Path(folder) / "raw.onnx")
-            torch.onnx.export(trunk, (torch.zeros(1, 3, size[1], size[0]),), raw, dynamo=False, opset_version=13, input_names=["images"], output_names=list(MAPS))
-            quant_pre_process(raw, str(plain), skip_symbolic_shape=True)
-        take_in_padding(str(plain))
-        quantize_static(str(plain), str(small), Pictures(size), quant_format=QuantFormat.QDQ, per_channel=True, reduce_range=True,
-                        op_types_to_quantize=["Conv", "Add", "Clip"], activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
-        print(f"{small.name}: {small.stat().st_size / 1e6:.2f} MB in eight bits, {plain.stat().st_size / 1e6:.2f} MB in fp32", flush=True)
-    return plain if fp32 else small
+            raw = Path(folder) / "raw.onnx"
+            torch.onnx.export(trunk, (torch.zeros(1, 3, size[1], size[0]),), str(raw), dynamo=False, opset_version=13, input_names=["images"], output_names=list(MAPS))
+            plain_form(raw, plain)
+    if int8 and not small.exists():
+        eight_bits(plain, small, size)
+    return small if int8 else plain
 
 
 def session(path):
@@ -91,7 +106,14 @@ def session(path):
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-if __name__ == "__main__":
-    if len(sys.argv) != 2:
+def main():
+    if len(sys.argv) != 3:
         sys.exit(__doc__)
-    eye(tuple(int(v) for v in sys.argv[1].split("x")))
+    given, plain = Path(sys.argv[1]), Path(sys.argv[2])
+    *_, height, width = session(given).get_inputs()[0].shape
+    plain_form(given, plain)
+    eight_bits(plain, plain.with_suffix(".int8.onnx"), (width, height))
+
+
+if __name__ == "__main__":
+    main()

@@ -6,6 +6,7 @@ each. Delete both to look anew."""
 import numpy as np
 import torch
 
+from common import work_root
 from eye import session
 
 
@@ -31,6 +32,11 @@ class Seen:
         """Mean and spread of each map's channels, [C, 1, 1] each, from some of the pictures."""
         some = self.maps(np.sort(rng.choice(len(self.known), min(count, len(self.known)), replace=False)))
         return [(m.mean((0, 2, 3))[:, None, None], m.std((0, 2, 3))[:, None, None] + 0.05) for m in some]
+
+
+def seen_at(model, size, int8):
+    """Where what was seen for a model is kept: apart for each size and each form of the trunk."""
+    return work_root() / f"{model}-seen-{size[0]}x{size[1]}{'-int8' if int8 else ''}.npy"
 
 
 def look(eye, size, channels, count, samples, path):

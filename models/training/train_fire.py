@@ -31,10 +31,10 @@ from eye import eye
 from flames import CLASS_FIRE, CLASS_SMOKE, NONE, composite, flames_by_colour, plume
 from heads import FOLDS, by_scene, fit_head, platt, unseen_answers
 from nets import FireHead, cell_grid
-from seen import look
+from seen import look, seen_at
 from trunk import CHANNELS
 
-WIDTH, HEIGHT, SEED = 416, 224, 20261122
+WIDTH, HEIGHT, SEED = 448, 256, 20261122
 # How many changed pictures of each kind are made, and a batch.
 CHANGED = {"camera": 360, "urban": 240, "fire": 150, "composite": 150, "plume": 150, "clean": 120, "street": 250, "alike": 840, "sim": 60}
 MIX = {"camera": 7, "urban": 5, "fire": 5, "composite": 2, "plume": 2, "sim": 4, "sim-clean": 2, "clean": 3, "street": 4, "alike": 8}
@@ -208,12 +208,13 @@ def main():
     args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     args.add_argument("--steps", type=int, default=900)
     args.add_argument("--share", type=float, default=1.0, help="train on this share of the scenes with fire: for the learning curve")
+    args.add_argument("--int8", action="store_true", help="look through the trunk in eight bits, and export it so")
     args.add_argument("--name", default="fire")
     args = args.parse_args()
     torch.set_num_threads(threads())
     torch.manual_seed(0)
     pictures = Pictures(work_root() / "sim")
-    seen = look(eye((WIDTH, HEIGHT)), (WIDTH, HEIGHT), CHANNELS, pictures.count, pictures, work_root() / f"fire-seen-{WIDTH}x{HEIGHT}.npy")
+    seen = look(eye((WIDTH, HEIGHT), args.int8), (WIDTH, HEIGHT), CHANNELS, pictures.count, pictures, seen_at("fire", (WIDTH, HEIGHT), args.int8))
     scale = seen.scale(np.random.default_rng(SEED))
     grid = torch.from_numpy(cell_grid(WIDTH, HEIGHT, 16))
 
@@ -226,7 +227,7 @@ def main():
     factors = honest(seen, indices, answers)
     head = train(None, args.steps)
     head.settle(scale, factors)
-    torch.save({"average": head.state_dict(), "size": (WIDTH, HEIGHT)}, work_root() / f"{args.name}.pt")
+    torch.save({"average": head.state_dict(), "size": (WIDTH, HEIGHT), "int8": args.int8}, work_root() / f"{args.name}.pt")
 
 
 if __name__ == "__main__":

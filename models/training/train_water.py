@@ -25,12 +25,12 @@ from common import data_root, manifest, read_boxes, threads, work_root
 from eye import eye
 from heads import FOLDS, by_scene, fit_head, platt, unseen_answers
 from nets import WaterHead
-from seen import look
+from seen import look, seen_at
 from trunk import CHANNELS
 
-WIDTH, HEIGHT, STRIDE, SEED = 512, 288, 8, 7
+WIDTH, HEIGHT, STRIDE, SEED = 384, 224, 8, 7
 # How many changed pictures of each kind are made, in the order they are made; and a batch.
-CHANGED = {"masked": 600, "flooded": 500, "matt": 240, "dry-bridge": 300, "dry-street": 200, "sim": 60}
+CHANGED = {"masked": 600, "sim": 60, "flooded": 250, "matt": 120, "dry-bridge": 150, "dry-street": 200}
 MIX = {"masked": 9, "sim": 3, "flooded": 6, "matt": 1, "sim-dry": 1, "dry-bridge": 2, "dry-street": 1, "dry-place": 1}
 # Of dry pictures as they are, every so manieth; of one scene of places, at most so many.
 EVERY = {"dry-bridge": 4, "dry-street": 2, "sim-dry": 3}
@@ -261,11 +261,12 @@ def main():
     args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     args.add_argument("--steps", type=int, default=400)
     args.add_argument("--share", type=float, default=1.0, help="train on this share of the places with drawn water: for the learning curve")
+    args.add_argument("--int8", action="store_true", help="look through the trunk in eight bits, and export it so")
     args.add_argument("--name", default="water")
     args = args.parse_args()
     torch.set_num_threads(threads())
     pictures = Pictures(work_root() / "sim")
-    seen = look(eye((WIDTH, HEIGHT)), (WIDTH, HEIGHT), CHANNELS, pictures.count, pictures, work_root() / f"water-seen-{WIDTH}x{HEIGHT}.npy")
+    seen = look(eye((WIDTH, HEIGHT), args.int8), (WIDTH, HEIGHT), CHANNELS, pictures.count, pictures, seen_at("water", (WIDTH, HEIGHT), args.int8))
     scale = seen.scale(np.random.default_rng(SEED))
 
     def train(fold, steps):
@@ -278,7 +279,7 @@ def main():
     report([seen.known[i].kind for i in indices], (factor * logits + shift).sigmoid(), truth)
     head = train(None, args.steps)
     head.settle(scale, factor, shift)
-    torch.save({"average": head.state_dict(), "size": (WIDTH, HEIGHT)}, work_root() / f"{args.name}.pt")
+    torch.save({"average": head.state_dict(), "size": (WIDTH, HEIGHT), "int8": args.int8}, work_root() / f"{args.name}.pt")
 
 
 if __name__ == "__main__":
