@@ -20,7 +20,7 @@ from onnx import numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from common import data_root, manifest, published_trunk, work_root
+from common import data_root, manifest, published_trunk, shown, work_root
 from trunk import Trunk, load_published
 
 MAPS = ("c3", "c4", "c5")
@@ -43,7 +43,7 @@ class Pictures(CalibrationDataReader):
         if row is None:
             return None
         x1, y1, x2, y2 = row["content"]
-        picture = cv2.resize(cv2.imread(str(data_root() / row["path"]))[y1:y2, x1:x2], self.size, interpolation=cv2.INTER_AREA)
+        picture = shown(cv2.imread(str(data_root() / row["path"]))[y1:y2, x1:x2], self.size)
         return {"images": picture.transpose(2, 0, 1)[None].astype(np.float32)}
 
 

@@ -26,7 +26,7 @@ import augment
 import lookalikes
 import sim
 from areas import area_loss
-from common import FIRE, data_root, manifest, read_boxes, threads, work_root
+from common import FIRE, data_root, manifest, read_boxes, shown, threads, work_root
 from eye import eye
 from flames import CLASS_FIRE, CLASS_SMOKE, NONE, composite, flames_by_colour, plume
 from heads import FOLDS, by_scene, fit_head, platt, unseen_answers
@@ -74,8 +74,7 @@ class Known(NamedTuple):
 def fitted(picture, boxes):
     """A picture and its boxes stretched to the network's input."""
     h, w = picture.shape[:2]
-    picture = cv2.resize(picture, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA if w > WIDTH else cv2.INTER_LINEAR)
-    return picture, boxes * np.array((1, WIDTH / w, HEIGHT / h, WIDTH / w, HEIGHT / h), np.float32)
+    return shown(picture, (WIDTH, HEIGHT)), boxes * np.array((1, WIDTH / w, HEIGHT / h, WIDTH / w, HEIGHT / h), np.float32)
 
 
 def item(row, labelled=True):

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 import augment
 import sim
-from common import data_root, manifest, read_boxes, threads, work_root
+from common import data_root, manifest, read_boxes, shown, threads, work_root
 from eye import eye
 from heads import FOLDS, by_scene, fit_head, platt, unseen_answers
 from nets import WaterHead
@@ -216,8 +216,8 @@ class Pictures:
 
     def __iter__(self):
         for kind, scene, picture, mask in self.plain():
-            picture, mask = (cv2.resize(p, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA) for p in (picture, mask))
-            yield picture, Known(kind, scene, False, shares(mask))
+            mask = cv2.resize(mask, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+            yield shown(picture, (WIDTH, HEIGHT)), Known(kind, scene, False, shares(mask))
         for kind, number in self.changes.items():
             for index in range(number):
                 rng = np.random.default_rng((SEED, index, len(kind), ord(kind[0]), ord(kind[-1])))
