@@ -72,8 +72,10 @@ fn details_and_figures_are_described_as_they_are_sent() {
     let flood = event::Detail::Flood {
         water_share: 0.5,
         depth: Some(event::DepthBand::From10To20),
+        depth_range: Some(event::DepthBand::From10To20.into()),
         depth_confidence: Some(0.5),
         passable: Some(event::DepthBand::From10To20.passability()),
+        passable_at_best: Some(event::DepthBand::Under10.passability()),
         depth_reference: Some("kerb".into()),
         trend: event::Trend::Rising,
     };

@@ -3,5 +3,6 @@
 
 mod architecture;
 mod city;
+mod moved;
 mod outage;
 mod scene;

@@ -282,6 +282,11 @@ impl Edge {
         })
     }
 
+    /// Its configuration.
+    pub fn config(&self) -> &Path {
+        &self.config
+    }
+
     /// Kills it without a good-bye.
     pub fn kill(&mut self) -> Result<()> {
         self.process.kill()

@@ -9,7 +9,7 @@ use std::path::Path;
 use matpho_analytics::{Analytic, CameraAnalytics, CameraPlan, Input, Mark, MarkOn, Observation, Output, Params, Purpose, Zone};
 use matpho_scene::{
     Mask, MediaTime, NormPoint, PictureSize, Polygon, WaterReading, ZoneId,
-    event::{DepthBand, Detail, EventKind, Phase},
+    event::{DepthBand, DepthRange, EventKind, Phase},
 };
 use matpho_sim::{CameraSim, Fault, Models, Scenario};
 
@@ -21,8 +21,6 @@ const PICTURE: PictureSize = PictureSize { width: 480, height: 270 };
 const CELLS: (usize, usize) = (48, 28);
 /// From one reading to the next.
 pub const EVERY_S: f64 = 10.0;
-/// A band said with this confidence ought to be right.
-pub const SURE: f32 = 0.8;
 /// From this share of the road on a person would call it flooded.
 const VISIBLE_SHARE: f32 = 0.1;
 
@@ -161,20 +159,14 @@ pub struct FloodOutcome {
     pub ended_s: Option<f64>,
     /// Events that began.
     pub events: usize,
-    /// Readings with an event open, and in how many of them the band was right, was said at all, and was wrong by more than one band.
+    /// Readings while an event is open.
     pub readings: usize,
-    /// Of them with a band.
-    pub banded: usize,
-    /// Of them with the right band.
-    pub right: usize,
-    /// Of them that are said with a confidence of [`SURE`] and more, and of these that are right.
-    pub sure: usize,
-    /// See `sure`.
-    pub sure_right: usize,
-    /// Sum of the confidences: so many ought to be right.
-    pub expected_right: f64,
-    /// Of them that are right or within 2 cm of it.
-    pub nearly: usize,
+    /// What was said of the depth at these, by how many bands it held (all five: nothing), and in how many of these that was right.
+    pub said: [(usize, usize); 5],
+    /// Readings at which the likeliest band was right, sure or not.
+    pub likeliest_right: usize,
+    /// Readings at which the event's last word on the depth, up to a minute old, was right, and at which it had one.
+    pub last_word: (usize, usize),
     /// Cells over the threshold in truth and mask, and in either.
     pub overlap: (f64, f64),
 }
@@ -190,7 +182,8 @@ pub fn play(scene: &FloodScene, params: Params, sight: WaterSight, seed: u64, ma
     let mut analytics = CameraAnalytics::new(plan);
     let mut eye = WaterEye::new(sight, seed);
     let mut outcome = FloodOutcome::default();
-    let mut said: Option<Option<DepthBand>> = None;
+    let trace = std::env::var_os("MATPHO_BENCH_DETAILS").is_some();
+    let mut said: Option<Option<DepthRange>> = None;
     for wet in &scene.wet {
         let mask = eye.look(&wet.cells);
         let (both, either) = overlap(&mask, &wet.cells);
@@ -216,20 +209,29 @@ pub fn play(scene: &FloodScene, params: Params, sight: WaterSight, seed: u64, ma
             }
             said = match (f.phase, &f.detail) {
                 (Phase::Ended, _) => None,
-                (Phase::Began | Phase::Updated, Detail::Flood { depth, .. }) => Some(*depth),
-                (Phase::Began | Phase::Updated, _) => said,
+                (Phase::Began | Phase::Updated, detail) => Some(detail.depth()),
             };
         }
-        if let (Some(band), true) = (said, wet.depth_cm > 0.5) {
-            let (now, sure) = analytics.depth(&zone.id).map_or((band, 0.0), |(band, sure)| (Some(band), sure));
+        if let (Some(last_word), true) = (said, wet.depth_cm > 0.5) {
+            let truth = DepthBand::of_cm(wet.depth_cm);
+            let right = |range: Option<DepthRange>| range.is_some_and(|range| range.contains(truth));
+            let (now, likeliest) = analytics.depth(&zone.id).unwrap_or((None, DepthBand::Under10));
+            let bands =
+                now.map_or(DepthBand::ALL.len(), |now| DepthBand::ALL.into_iter().filter(|band| now.contains(*band)).count());
+            let cell = &mut outcome.said[bands - 1];
+            *cell = (cell.0 + 1, cell.1 + usize::from(right(now)));
             outcome.readings += 1;
-            outcome.banded += usize::from(now.is_some());
-            let right = |cm: f32| now == Some(DepthBand::of_cm(cm));
-            outcome.right += usize::from(right(wet.depth_cm));
-            outcome.sure += usize::from(sure >= SURE);
-            outcome.sure_right += usize::from(sure >= SURE && right(wet.depth_cm));
-            outcome.expected_right += f64::from(sure);
-            outcome.nearly += usize::from([-2.0, 0.0, 2.0].into_iter().any(|off| right(wet.depth_cm + off)));
+            outcome.likeliest_right += usize::from(likeliest == truth);
+            outcome.last_word.0 += usize::from(right(last_word));
+            outcome.last_word.1 += usize::from(last_word.is_some());
+            if trace {
+                println!(
+                    "{:5.0} s {:5.1} cm {truth:?}: {} {likeliest:?}",
+                    wet.t,
+                    wet.depth_cm,
+                    now.map_or("-".into(), |now| now.to_string())
+                );
+            }
         }
     }
     outcome

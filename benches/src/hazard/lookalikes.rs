@@ -38,6 +38,8 @@ pub struct Lookalike {
     change: f32,
     /// A vehicle whose lamp it is drives under it.
     pub driven: bool,
+    /// Others drive by before it.
+    passed: bool,
 }
 
 impl Lookalike {
@@ -53,25 +55,52 @@ impl Lookalike {
         NormBox::clipped(x - size / 2.0, y - size, x + size / 2.0, y)
     }
 
-    /// The vehicle's box, where one drives under it.
-    pub fn vehicle(&self, t: f64) -> Option<NormBox> {
-        let lamp = self.at(t).filter(|_| self.driven)?;
-        NormBox::clipped(
-            lamp.x1() - self.size * 1.5,
-            lamp.y1() - self.size * 2.0,
-            lamp.x2() + self.size * 1.5,
-            lamp.y2() + self.size,
-        )
+    /// The box and the number of the vehicle that drives under it, or by before it.
+    pub fn vehicle(&self, t: f64) -> Option<(u64, NormBox)> {
+        let lamp = self.at(t)?;
+        let around = |shift: f32| {
+            let side = self.size;
+            NormBox::clipped(
+                lamp.x1() - 1.5 * side + shift,
+                lamp.y1() - 2.0 * side,
+                lamp.x2() + 1.5 * side + shift,
+                lamp.y2() + side,
+            )
+        };
+        let number = |slot: u64| 1_000_000 + u64::from(self.id) * 100_003 + slot;
+        match (self.driven, self.passing(t)) {
+            (true, _) => Some((number(0), around(0.0)?)),
+            // It comes from one side and goes to the other.
+            (false, Some((slot, way))) => Some((number(slot), around((way - 0.5) * 8.0 * self.size)?)),
+            (false, None) => None,
+        }
+    }
+
+    /// Which vehicle drives by now, and how much of its way it has made.
+    fn passing(&self, t: f64) -> Option<(u64, f32)> {
+        let slot = ((t - self.from_s) / PASS_EVERY_S) as u64;
+        let begins = self.from_s
+            + slot as f64 * PASS_EVERY_S
+            + f64::from(Dice::new(u64::from(self.id) << 20 | slot).unit()) * (PASS_EVERY_S - PASS_S);
+        let way = ((t - begins) / PASS_S) as f32;
+        (self.passed && (0.0..1.0).contains(&way)).then_some((slot, way))
+    }
+
+    /// Whether a vehicle that drives by hides some of it at `t`.
+    fn is_hidden(&self, t: f64) -> bool {
+        self.passing(t).is_some_and(|(_, way)| (0.25..0.75).contains(&way))
     }
 
     /// What the detector says of it at `t`.
     pub fn look(&self, detector: &mut FireDetector, t: f64) -> Option<(Detection, Change)> {
         let bbox = self.at(t)?;
-        if !detector.finds(self.id, t, self.said) {
+        let hidden = self.is_hidden(t);
+        if !detector.finds(self.id, t, if hidden { self.said / 2.0 } else { self.said }) {
             return None;
         }
         let drawn = detector.draw(bbox, self.rough)?;
-        let own = self.change * self.churned(detector.gap_s() as f32);
+        let passes = hidden || self.is_hidden(t - detector.gap_s());
+        let own = if passes { PASSING } else { self.change } * self.churned(detector.gap_s() as f32);
         Some((detector.detection(self.class, 0.47, drawn), detector.change(own)))
     }
 
@@ -90,6 +119,11 @@ impl Lookalike {
     }
 }
 
+/// A vehicle drives by before what is passed so often, takes so long for it, and changes the place by so much: the same on the logarithmic mean as the third
+/// of a busy place's change that was assumed in every look before.
+const PASS_EVERY_S: f64 = 2.5;
+const PASS_S: f64 = 1.2;
+const PASSING: f32 = 60.0;
 /// In places of clips where nothing drives, an eighth of a second changes so much of what a second does.
 const STANDING: f32 = 0.35;
 
@@ -140,9 +174,11 @@ pub fn all(weather: Weather, hours: f64, seed: u64) -> Vec<Lookalike> {
             rough: shape.rough,
             change: shape.change,
             driven: shape.driven,
+            passed: shape.passed,
         });
     };
-    let still = Shape { drift: (0.0, 0.0), breath: 0.0, breath_s: 1.0, said: 0.5, rough: 1.0, change: 0.3, driven: false };
+    let still =
+        Shape { drift: (0.0, 0.0), breath: 0.0, breath_s: 1.0, said: 0.5, rough: 1.0, change: 0.3, driven: false, passed: false };
     let night = weather == Weather::Night;
     // Lamps, signs and red shop fronts: there all the time.
     for (name, said, size) in [("lamp", 0.5, 0.03), ("another lamp", 0.3, 0.05), ("red sign", 0.15, 0.06)] {
@@ -177,7 +213,13 @@ pub fn all(weather: Weather, hours: f64, seed: u64) -> Vec<Lookalike> {
     let mut t = 70.0;
     while t < seconds {
         let said = if night || weather == Weather::Rain { 0.25 } else { 0.08 };
-        put("brake lights behind traffic", Class::Fire, (t, 20.0), 0.05, Shape { said, rough: 3.0, change: 14.0, ..still });
+        put(
+            "brake lights behind traffic",
+            Class::Fire,
+            (t, 20.0),
+            0.05,
+            Shape { said, rough: 3.0, change: 2.5, passed: true, ..still },
+        );
         t += 450.0;
     }
     // A passing lamp every 20 s; most of its vehicles are found too.
@@ -245,4 +287,5 @@ struct Shape {
     rough: f32,
     change: f32,
     driven: bool,
+    passed: bool,
 }

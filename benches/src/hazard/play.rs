@@ -1,5 +1,7 @@
 //! Puts scenes and lookalikes before the analytics, as a gateway would: so many looks a second, all of them while a burst lasts.
 
+use std::collections::BTreeMap;
+
 use matpho_analytics::{Analytic, CameraAnalytics, CameraPlan, Input, Observation, Output, Params, Request};
 use matpho_scene::{
     Class, MediaTime, Score, TrackId, Tracked,
@@ -9,7 +11,7 @@ use matpho_scene::{
 use super::{
     fire::{FireDetector, Sight},
     lookalikes::Lookalike,
-    scenes::{BURST_HZ, FireScene, PICTURE},
+    scenes::{BURST_HZ, Burning, FireScene, PICTURE},
 };
 
 /// How the camera is looked at.
@@ -34,6 +36,8 @@ pub enum Bursts {
     FromKeyframe,
 }
 
+/// One vehicle in so many is not found.
+const UNFOUND: u64 = 4;
 /// Instants a second: looks of both kinds of bursts fall on them.
 const TICKS: u64 = 40;
 
@@ -78,6 +82,8 @@ pub fn fire(
     let step = if pace.bursts == Some(Bursts::OfTraffic) { TICKS / 5 } else { TICKS / BURST_HZ };
     let mut burst = 0..0u64;
     let mut tick = 0u64;
+    let nothing = Burning::default();
+    let mut first_seen: BTreeMap<u64, MediaTime> = BTreeMap::new();
     // Lookalikes come in the order of their beginnings, but for those that last; a window over them keeps a day cheap.
     let mut order: Vec<&Lookalike> = like.iter().collect();
     order.sort_by(|a, b| a.from_s.total_cmp(&b.from_s));
@@ -92,26 +98,25 @@ pub fn fire(
         under_way.retain(|l| l.to_s > t);
         outcome.looks += 1;
         outcome.burst_looks += u64::from(!tick.is_multiple_of(every));
-        let (flames, smoke) = scene.map_or((&[][..], &[][..]), |scene| scene.at(t));
-        let mut found = detector.look(t, flames, smoke);
+        let burning = scene.and_then(|scene| scene.at(t)).unwrap_or(&nothing);
+        let mut found = detector.look(t, &burning.flames, &burning.smoke);
         found.extend(under_way.iter().filter_map(|l| l.look(&mut detector, t)));
         let (found, changes): (Vec<_>, Vec<_>) = found.into_iter().unzip();
         let at = MediaTime::from_secs_f64(t);
-        let tracks: Vec<Tracked> = under_way
-            .iter()
-            .enumerate()
-            .filter(|_| pace.vehicles)
-            .filter_map(|(n, l)| {
-                let (bbox, first_seen) = (l.vehicle(t)?, MediaTime::from_secs_f64(l.from_s));
-                Some(Tracked {
-                    id: TrackId(n as u64 + l.from_s as u64 * 16),
-                    class: Class::Car,
-                    score: Score::clamped(0.6),
-                    bbox,
-                    first_seen,
-                    last_seen: at,
-                    hits: 5,
-                })
+        let driven = under_way.iter().filter_map(|l| l.vehicle(t));
+        let passing = burning.vehicles.iter().map(|(id, bbox)| (u64::from(*id), *bbox));
+        let tracks: Vec<Tracked> = driven
+            .chain(passing)
+            // A vehicle in some is not found, and is not all the while.
+            .filter(|(id, _)| pace.vehicles && !id.is_multiple_of(UNFOUND))
+            .map(|(id, bbox)| Tracked {
+                id: TrackId(id),
+                class: Class::Car,
+                score: Score::clamped(0.6),
+                bbox,
+                first_seen: *first_seen.entry(id).or_insert(at),
+                last_seen: at,
+                hits: 5,
             })
             .collect();
         let fire_changes = if pace.changes { &changes[..] } else { &[] };

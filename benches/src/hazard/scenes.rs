@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use matpho_scene::{NormBox, PictureSize};
-use matpho_sim::{CameraSim, Fault, Models, Scenario};
+use matpho_sim::{CameraSim, Class, Fault, Models, Scenario};
 
 use super::{Dice, Weather};
 
@@ -15,6 +15,8 @@ pub const PICTURE: PictureSize = PictureSize { width: 320, height: 180 };
 const VISIBLE_PX: f32 = 12.0;
 /// From this side on the model finds it as well as any: its cells are 16 pixels.
 pub const LARGE_PX: f32 = 15.0;
+/// Less of a vehicle than this is not found.
+const VISIBLE_MIN: f32 = 0.3;
 /// After the beginning, truth is taken for every second look of a burst, and once a second else.
 const CLOSE_S: f64 = 16.0;
 
@@ -31,14 +33,25 @@ pub struct FireScene {
     pub smoke_visible_s: Option<f64>,
     /// When it is out.
     pub out_s: f64,
-    truth: BTreeMap<u64, (Vec<NormBox>, Vec<NormBox>)>,
+    truth: BTreeMap<u64, Burning>,
+}
+
+/// What is to be seen at a moment.
+#[derive(Debug, Clone, Default)]
+pub struct Burning {
+    /// Flames.
+    pub flames: Vec<NormBox>,
+    /// Smoke.
+    pub smoke: Vec<NormBox>,
+    /// Vehicles, by their number in the city.
+    pub vehicles: Vec<(u32, NormBox)>,
 }
 
 impl FireScene {
-    /// Flames and smoke at `t`.
-    pub fn at(&self, t: f64) -> (&[NormBox], &[NormBox]) {
+    /// What is to be seen at `t`.
+    pub fn at(&self, t: f64) -> Option<&Burning> {
         let tick = (t * BURST_HZ as f64).round() as u64;
-        self.truth.range(..=tick).next_back().map_or((&[], &[]), |(_, (flames, smoke))| (flames, smoke))
+        self.truth.range(..=tick).next_back().map(|(_, burning)| burning)
     }
 
     /// Renders a street on which something burns for a minute.
@@ -64,14 +77,15 @@ impl FireScene {
         let scenario =
             Scenario::parse(&text, Path::new("judgement_hazard")).unwrap_or_else(|e| unreachable!("our own scenario: {e}"));
         let mut sim = CameraSim::new(&scenario, &scenario.cameras[0], models);
-        let (mut truth, mut visible_s, mut large_s, mut smoke_visible_s) = (BTreeMap::new(), None, None, None);
+        let (mut moments, mut visible_s, mut large_s, mut smoke_visible_s) = (BTreeMap::new(), None, None, None);
         for tick in 0..=(seconds as u64 * BURST_HZ) {
             let t = tick as f64 / BURST_HZ as f64;
             let close = (at_s..at_s + CLOSE_S).contains(&t);
             if tick % (if close { 2 } else { BURST_HZ }) != 0 {
                 continue;
             }
-            let states = sim.picture(t, Fault::None).truth.states;
+            let truth = sim.picture(t, Fault::None).truth;
+            let states = &truth.states;
             let boxes = |of: &[[f32; 4]]| of.iter().filter_map(|b| NormBox::from_pixels(*b, PICTURE)).collect::<Vec<_>>();
             let (flames, smoke) = (boxes(&states.fire), boxes(&states.smoke));
             let first = |known: Option<f64>, boxes: &[NormBox], side_px: f32| {
@@ -80,8 +94,10 @@ impl FireScene {
             visible_s = first(visible_s, &flames, VISIBLE_PX);
             large_s = first(large_s, &flames, LARGE_PX);
             smoke_visible_s = first(smoke_visible_s, &smoke, VISIBLE_PX);
-            truth.insert(tick, (flames, smoke));
+            let vehicles = truth.boxes.iter().filter(|o| o.visible >= VISIBLE_MIN && o.class != Class::Person);
+            let vehicles = vehicles.filter_map(|o| Some((o.id, NormBox::from_pixels(o.bounds, PICTURE)?))).collect();
+            moments.insert(tick, Burning { flames, smoke, vehicles });
         }
-        Self { seconds, visible_s, large_s, smoke_visible_s, out_s: until_s, truth }
+        Self { seconds, visible_s, large_s, smoke_visible_s, out_s: until_s, truth: moments }
     }
 }

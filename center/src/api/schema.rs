@@ -112,6 +112,15 @@ pub enum DepthBand {
     Over50,
 }
 
+/// Between which depths water stands.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct DepthRange {
+    /// At least so deep, cm.
+    min_cm: f32,
+    /// Less deep than this, cm; absent where it may be any depth above the least.
+    max_cm: Option<f32>,
+}
+
 /// Whether a kind of vehicle gets through.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -165,8 +174,10 @@ pub enum Detail {
     Flood {
         water_share: f32,
         depth: Option<DepthBand>,
+        depth_range: Option<DepthRange>,
         depth_confidence: Option<f32>,
         passable: Option<Passability>,
+        passable_at_best: Option<Passability>,
         depth_reference: Option<String>,
         trend: Trend,
     },
@@ -258,9 +269,11 @@ pub struct TrafficFigures {
 pub struct FloodFigures {
     /// Share of the zone under water, 0 to 1.
     water_share: f32,
-    /// Depth; absent without a reference object.
+    /// Depth, where one band alone is sure enough.
     depth: Option<DepthBand>,
-    /// How sure the band is, 0 to 1.
+    /// Between which depths; absent where none is sure.
+    depth_range: Option<DepthRange>,
+    /// How sure the range is, 0 to 1.
     depth_confidence: Option<f32>,
     /// Rising or falling.
     trend: Trend,

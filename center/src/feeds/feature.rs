@@ -5,7 +5,7 @@
 
 use matpho_scene::{
     WallTime,
-    event::{DepthBand, EventKind, LevelOfService, Severity},
+    event::{DepthRange, EventKind, LevelOfService, Severity},
 };
 use serde_json::{Map, Value, json};
 
@@ -183,7 +183,7 @@ pub struct Incident<'a> {
     /// When it ended.
     pub ended: Option<WallTime>,
     /// How deep the water stands.
-    pub depth: Option<DepthBand>,
+    pub depth: Option<DepthRange>,
 }
 
 /// An incident in traffic or a flooded street; `None` where it is about a camera, which is nobody's business outside.
@@ -199,7 +199,9 @@ pub fn incident(incident: &Incident<'_>) -> Option<Feature> {
             ("area", json!(incident.area)),
             ("began", json!(incident.began)),
             ("ended", json!(incident.ended)),
-            ("depth", json!(incident.depth)),
+            ("depth", json!(incident.depth.and_then(DepthRange::band))),
+            ("depth_min_cm", json!(incident.depth.map(DepthRange::min_cm))),
+            ("depth_max_cm", json!(incident.depth.and_then(DepthRange::max_cm))),
         ],
     })
 }

@@ -8,7 +8,7 @@ use std::{
 
 use matpho_scene::{
     WallTime,
-    event::{DepthBand, Detail, Phase},
+    event::{DepthRange, Phase},
     measurement::Figures,
 };
 
@@ -188,7 +188,7 @@ impl Reader {
 }
 
 /// What everybody may know of an incident.
-fn known<'a>(incident: &'a Incident, area: Option<&'a str>, depth: Option<DepthBand>) -> feature::Incident<'a> {
+fn known<'a>(incident: &'a Incident, area: Option<&'a str>, depth: Option<DepthRange>) -> feature::Incident<'a> {
     feature::Incident {
         id: &incident.id,
         kind: incident.kind,
@@ -203,10 +203,10 @@ fn known<'a>(incident: &'a Incident, area: Option<&'a str>, depth: Option<DepthB
 }
 
 /// The deepest water of those of an incident's events that go on; of the last ones where none does.
-fn depth(detail: &IncidentDetail) -> Option<DepthBand> {
+fn depth(detail: &IncidentDetail) -> Option<DepthRange> {
     let of = |goes_on: bool| {
         let events = detail.events.iter().filter(|event| (event.phase != Phase::Ended) == goes_on);
-        events.filter_map(|event| if let Detail::Flood { depth, .. } = &event.detail { *depth } else { None }).max()
+        events.filter_map(|event| event.detail.depth()).max_by_key(|depth| (depth.deepest(), *depth))
     };
     of(true).or_else(|| of(false))
 }

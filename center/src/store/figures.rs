@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::tz::TimeZone;
 use matpho_scene::{
     WallTime,
-    event::{Detail, EndReason, EventKind},
+    event::{DepthRange, EndReason, EventKind},
     measurement::Figures,
 };
 use matpho_wire::EventData;
@@ -90,7 +90,7 @@ impl Store {
             if data.end_reason == Some(EndReason::Retracted) {
                 continue;
             }
-            let depth = if let Detail::Flood { depth, .. } = data.detail { depth } else { None };
+            let depth = data.detail.depth().and_then(DepthRange::band);
             all.push(Happened { camera, kind: events::kind(kind)?, began: time(placed_at), ended: ended_at.map(time), depth });
         }
         Ok(all)

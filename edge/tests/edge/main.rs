@@ -7,6 +7,7 @@ mod broker;
 mod cli;
 mod config;
 mod eval;
+mod proof;
 mod pull;
 mod replay;
 mod setup;

@@ -95,6 +95,8 @@ const SHIFT_RESPONSE_MIN: f32 = 0.1;
 const MOVED_SHARPNESS_RATIO: f32 = 0.6;
 /// How far back the proof of a fault reaches.
 const TRACE_SPAN: Duration = Duration::from_secs(120);
+/// How often the age of the newest picture is kept for a proof.
+const AGES_EVERY: Duration = Duration::from_secs(1);
 
 /// Which analytics a fault blinds. `drawn`: whether somebody drew zones.
 pub(crate) fn blinds(fault: EventKind, analytic: Analytic, drawn: bool) -> bool {
@@ -179,20 +181,23 @@ struct Fault {
     /// When it was first seen, while it is seen or announced.
     since: Option<MediaTime>,
     open: Option<Open>,
-    trace: Trace,
+    /// What its rule looks at.
+    traces: Vec<Trace>,
 }
 
 /// What a fault's rule says of one picture.
 struct Look {
     seen: bool,
-    value: f32,
-    threshold: (&'static str, f64),
+    /// In the order of the fault's traces, which may be more.
+    values: Vec<f32>,
+    thresholds: Vec<(&'static str, f64)>,
     reason: String,
 }
 
 impl Fault {
-    fn new(kind: EventKind, value_name: &'static str) -> Self {
-        Self { kind, latch: Latch::Off, since: None, open: None, trace: Trace::new(value_name, TRACE_SPAN) }
+    fn new(kind: EventKind, value_names: &[&'static str]) -> Self {
+        let traces = value_names.iter().map(|name| Trace::new(name, TRACE_SPAN)).collect();
+        Self { kind, latch: Latch::Off, since: None, open: None, traces }
     }
 
     fn step(&mut self, now: Moment, look: Look, on_after: Duration, params: &CameraParams, desk: Option<&mut Desk>) {
@@ -209,7 +214,7 @@ impl Fault {
         params: &CameraParams,
         desk: Option<&mut Desk>,
     ) {
-        self.trace.push(now.at, look.value);
+        self.traces.iter_mut().zip(look.values).for_each(|(trace, value)| trace.push(now.at, value));
         let change = self.latch.step(now, look.seen, on_after, params.end_after_s.span());
         self.since = (!self.latch.is_off()).then(|| self.since.unwrap_or(known_since.at));
         let Some(desk) = desk else { return };
@@ -223,8 +228,8 @@ impl Fault {
                     region: None,
                     proof: proof(
                         rule(self.kind),
-                        &[look.threshold, ("begin_after_s", on_after.as_secs_f64())],
-                        &[&self.trace],
+                        &[look.thresholds, vec![("begin_after_s", on_after.as_secs_f64())]].concat(),
+                        &self.traces.iter().collect::<Vec<_>>(),
                         false,
                     ),
                     detail: Detail::Camera { reason: look.reason },
@@ -281,6 +286,9 @@ pub(crate) struct CameraWatch {
     arrival: ArrivalWatch,
     arrival_now: Arrival,
     lost: Option<Open>,
+    /// How old the newest picture had become, about once a second.
+    ages: Trace,
+    aged_at: Option<MediaTime>,
     frozen: Fault,
     dark: Fault,
     glare: Fault,
@@ -308,12 +316,14 @@ impl CameraWatch {
             arrival: ArrivalWatch::new(),
             arrival_now: Arrival::Fresh,
             lost: None,
-            frozen: Fault::new(EventKind::CameraFrozen, "change_luma"),
-            dark: Fault::new(EventKind::CameraDark, "luma_mean"),
-            glare: Fault::new(EventKind::CameraGlare, "bright_share"),
-            covered: Fault::new(EventKind::CameraCovered, "luma_std"),
-            blurred: Fault::new(EventKind::CameraBlurred, "sharpness"),
-            moved: Fault::new(EventKind::CameraMoved, "shift_share"),
+            ages: Trace::new("frame_age_s", TRACE_SPAN),
+            aged_at: None,
+            frozen: Fault::new(EventKind::CameraFrozen, &["change_luma"]),
+            dark: Fault::new(EventKind::CameraDark, &["luma_mean"]),
+            glare: Fault::new(EventKind::CameraGlare, &["bright_share"]),
+            covered: Fault::new(EventKind::CameraCovered, &["luma_std"]),
+            blurred: Fault::new(EventKind::CameraBlurred, &["sharpness"]),
+            moved: Fault::new(EventKind::CameraMoved, &["shift_share", "likeness"]),
             sharpness: Usual::default(),
             luma_std: Usual::default(),
             bright_share: Usual::default(),
@@ -352,6 +362,7 @@ impl CameraWatch {
                 self.faults_mut().into_iter().for_each(Fault::interrupt);
                 self.still = None;
                 if self.announces {
+                    self.ages.push_now(at, at.since(since).as_secs_f32());
                     let thresholds = [
                         ("lost_after_s", self.params.lost_after_s.get()),
                         ("silence_after_s", self.params.silence_after_s.get()),
@@ -362,7 +373,7 @@ impl CameraWatch {
                         confidence: 1.0,
                         region: None,
                         detail: Detail::Camera { reason },
-                        proof: proof(rule(EventKind::CameraLost), &thresholds, &[], false),
+                        proof: proof(rule(EventKind::CameraLost), &thresholds, &[&self.ages], false),
                     };
                     self.lost = Some(desk.begin(EventKind::CameraLost, None, since, statement));
                 }
@@ -372,6 +383,10 @@ impl CameraWatch {
 
     /// A picture came.
     pub fn picture(&mut self, at: MediaTime, health: Option<&PictureHealth>, desk: &mut Desk) {
+        if self.aged_at.is_none_or(|then| at.since(then) >= AGES_EVERY) {
+            self.aged_at = Some(at);
+            self.ages.push(at, self.arrival.age(at).as_secs_f32());
+        }
         self.arrival.picture(at, &self.params);
         self.time(at, desk);
         if let (Some(health), Arrival::Fresh) = (health, &self.arrival_now) {
@@ -389,8 +404,8 @@ impl CameraWatch {
 
         let dark = Look {
             seen: health.luma_mean <= p.dark_luma_max.get() && health.luma_std <= DARK_LUMA_STD_MAX,
-            value: health.luma_mean,
-            threshold: ("dark_luma_max", f64::from(p.dark_luma_max)),
+            values: vec![health.luma_mean],
+            thresholds: vec![("dark_luma_max", f64::from(p.dark_luma_max))],
             reason: format!("mean brightness {:.0} of 255", health.luma_mean),
         };
         let hidden = dark.seen;
@@ -407,8 +422,8 @@ impl CameraWatch {
         let glare_min = usual_bright.map_or(GLARE_ANYHOW, |usual| (usual * GLARE_FACTOR).max(p.glare_share.get()).min(0.95));
         let glare = Look {
             seen: health.bright_share >= glare_min,
-            value: health.bright_share,
-            threshold: ("bright_share_min", crate::window::round4(glare_min)),
+            values: vec![health.bright_share],
+            thresholds: vec![("bright_share_min", crate::window::round4(glare_min))],
             reason: format!(
                 "{:.0} % of the picture near white, usually {:.0} %: the sun or head lamps shine into the lens",
                 health.bright_share * 100.0,
@@ -426,8 +441,8 @@ impl CameraWatch {
         let was_spread = self.luma_std.known().is_none_or(|usual| usual >= 2.0 * p.covered_luma_std_max.get());
         let covered = Look {
             seen: health.luma_std <= p.covered_luma_std_max.get() && was_spread,
-            value: health.luma_std,
-            threshold: ("covered_luma_std_max", f64::from(p.covered_luma_std_max)),
+            values: vec![health.luma_std],
+            thresholds: vec![("covered_luma_std_max", f64::from(p.covered_luma_std_max))],
             reason: format!("a uniform picture: brightness spreads by {:.0} of 255", health.luma_std),
         };
         let hidden = covered.seen;
@@ -450,8 +465,11 @@ impl CameraWatch {
             self.still_last = now;
             let look = Look {
                 seen: (lasted >= p.frozen_after_s.span() && self.usually_changes()) || lasted >= FROZEN_ANYHOW_AFTER,
-                value: change,
-                threshold: ("frozen_change_max", f64::from(p.frozen_change_max)),
+                values: vec![change],
+                thresholds: vec![
+                    ("frozen_change_max", f64::from(p.frozen_change_max)),
+                    ("frozen_after_s", p.frozen_after_s.get()),
+                ],
                 reason: format!("the picture has not changed for {:.0} s", lasted.as_secs_f64()),
             };
             let since = self.still.map_or(now, |(since, _)| since);
@@ -463,8 +481,8 @@ impl CameraWatch {
 
         let blurred = Look {
             seen: usual_sharpness.is_some_and(|usual| health.sharpness < p.blurred_ratio.get() * usual),
-            value: health.sharpness,
-            threshold: ("sharpness_min", f64::from(usual_sharpness.unwrap_or(0.0) * p.blurred_ratio.get()).round()),
+            values: vec![health.sharpness],
+            thresholds: vec![("sharpness_min", f64::from(usual_sharpness.unwrap_or(0.0) * p.blurred_ratio.get()).round())],
             reason: format!(
                 "sharpness {:.0}, usually {:.0}: out of focus, fog, or dirt or water on the lens",
                 health.sharpness,
@@ -498,14 +516,14 @@ impl CameraWatch {
             dx.abs().max(dy.abs())
         });
         let sharp = usual_sharpness.is_none_or(|usual| health.sharpness >= MOVED_SHARPNESS_RATIO * usual);
-        let unlike = match (health.likeness, self.likeness.known()) {
-            (Some(likeness), Some(usual)) => sharp && likeness < p.moved_likeness_ratio.get() * usual,
-            (Some(_) | None, None) | (None, Some(_)) => false,
-        };
+        let likeness_min = self.likeness.known().map(|usual| p.moved_likeness_ratio.get() * usual);
+        let unlike = sharp && health.likeness.zip(likeness_min).is_some_and(|(likeness, min)| likeness < min);
+        let mut thresholds = vec![("moved_shift", f64::from(p.moved_shift))];
+        thresholds.extend(likeness_min.map(|min| ("likeness_min", crate::window::round4(min))));
         Look {
             seen: shift > p.moved_shift.get() || unlike,
-            value: shift,
-            threshold: ("moved_shift", f64::from(p.moved_shift)),
+            values: [Some(shift), health.likeness].into_iter().flatten().collect(),
+            thresholds,
             reason: if shift > p.moved_shift.get() {
                 format!("the view is displaced by {:.0} % of the picture", shift * 100.0)
             } else {

@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use matpho_scene::{Class, MediaTime, NormBox, PictureHealth, ZoneId, event::DepthBand, measurement::Judgement};
+use matpho_scene::{
+    Class, MediaTime, NormBox, PictureHealth, ZoneId,
+    event::{DepthBand, DepthRange},
+    measurement::Judgement,
+};
 
 use crate::{
     analytic::Analytic,
@@ -265,8 +269,8 @@ impl CameraAnalytics {
         said.unwrap_or(Judgement::Unknown)
     }
 
-    /// How deep water stands in a zone now, and how likely that is, 0 to 1; `None` where nothing is known.
-    pub fn depth(&self, zone: &ZoneId) -> Option<(DepthBand, f32)> {
+    /// How deep water stands in a zone now: what is sure, if anything is, and the likeliest band; `None` where nothing was read.
+    pub fn depth(&self, zone: &ZoneId) -> Option<(Option<DepthRange>, DepthBand)> {
         self.flood.as_ref()?.depth(zone)
     }
 

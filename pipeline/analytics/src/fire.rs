@@ -27,11 +27,8 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FireParams {
-    /// Detections below this score are not looked at. Pyronear's tracker: 0.3.
+    /// Detections below this score are not looked at; times 0.8 while an event goes on. Pyronear's tracker: 0.3.
     pub score_min: Share,
-    /// Mean score over the window that confirms; detections that were missed count as 0. Times 0.8 while an event goes on (Pyronear,
-    /// whose best F1 was at 0.2).
-    pub score_mean_min: Share,
     /// A detection continues a sequence when it overlaps its last box by this much (Pyronear: 0.1), or lies inside it.
     pub iou_min: Share,
     /// So many detections in one place confirm (Pyronear: 5 in a row gave precision .947, recall .954).
@@ -70,7 +67,7 @@ pub struct FireParams {
     pub update_every_s: Seconds,
     /// A lively suspicion of at most this long before the picture went blind (blurred, covered, glaring) is an event: smoke may fill it.
     pub blinding_s: Seconds,
-    /// How long every frame is asked for to verify a suspicion from its first find on, at most three times a minute, where frames come slower than 2 a
+    /// How long every frame is asked for to verify a suspicion from its first find on, at most three times a minute, where they come slower than 3 a
     /// second. It is given back when the suspicion has not been found for 2 s.
     pub burst_s: Seconds,
 }
@@ -79,10 +76,9 @@ impl Default for FireParams {
     fn default() -> Self {
         Self {
             score_min: Share::of(0.3),
-            score_mean_min: Share::of(0.2),
             iou_min: Share::of(0.1),
             hits_min: 5,
-            hits_share: Share::of(0.6),
+            hits_share: Share::of(0.5),
             confirm_after_s: Seconds::of(2.5),
             flicker_min: Share::of(0.06),
             change_min: Positive::of(5.0),
@@ -116,6 +112,8 @@ pub(crate) const LAMP_FLICKER: f32 = 2.0;
 const LAMP_KEPT: Duration = Duration::from_secs(6 * 3600);
 /// What lies in a moving vehicle's box by this share of its own area is its lamp, its exhaust or its paint.
 const ON_VEHICLE_SHARE: f32 = 0.6;
+/// A place of which a vehicle that drives covers this much changes because of it.
+const PASSED_SHARE: f32 = 0.05;
 /// A vehicle's lamp is at most this part of its box.
 const LAMP_OF_VEHICLE_MAX: f32 = 0.5;
 /// Looks before anything is said at all.
@@ -125,7 +123,7 @@ const CLEAR_LOOKS_MIN: u32 = 3;
 /// A suspicion is dropped after this long (and [`CLEAR_LOOKS_MIN`] looks) without a find.
 const DROPPED_AFTER: Duration = Duration::from_secs(10);
 /// A burst is asked for where looks come slower than this, at most so often in this long.
-const BURST_GAP: Duration = Duration::from_millis(500);
+const BURST_GAP: Duration = Duration::from_millis(350);
 const BURST_EVERY: Duration = Duration::from_secs(60);
 const BURSTS_MAX: usize = 3;
 /// A suspicion may ask again after this long.
@@ -199,6 +197,8 @@ pub(crate) struct FireWatch {
     params: FireParams,
     heat_sources: Vec<HeatSource>,
     minute_of_day: Option<u16>,
+    /// Where vehicles drove at the look before.
+    drove: Vec<NormBox>,
     sequences: Vec<Sequence>,
     lamps: VecDeque<Lamp>,
     doubts: Vec<Doubt>,
@@ -221,6 +221,9 @@ pub(crate) struct FireWatch {
     score_max: f32,
     score_trace: Trace,
     area_trace: Trace,
+    /// How much the place of the surest find changed, in grey levels and in times of what is usual over the picture.
+    change_trace: Trace,
+    ratio_trace: Trace,
 }
 
 impl FireWatch {
@@ -233,6 +236,7 @@ impl FireWatch {
             params,
             heat_sources,
             minute_of_day: None,
+            drove: Vec::new(),
             sequences: Vec::new(),
             lamps: VecDeque::new(),
             doubts: Vec::new(),
@@ -250,6 +254,8 @@ impl FireWatch {
             score_max: 0.0,
             score_trace: Trace::new("score", span),
             area_trace: Trace::new("area_share", span),
+            change_trace: Trace::new("change_luma", span),
+            ratio_trace: Trace::new("change_ratio", span),
         }
     }
 
@@ -264,12 +270,23 @@ impl FireWatch {
         self.looks = self.looks.saturating_add(1);
         self.step(now);
         let candidates = self.candidates(found, changes, moving_vehicles);
-        let best = candidates.iter().map(|hit| hit.score).fold(0.0, f32::max);
-        self.score_max = self.score_max.max(best);
-        self.score_trace.push(now.at, best);
+        self.score_max = candidates.iter().map(|hit| hit.score).fold(self.score_max, f32::max);
+        self.drove.clear();
+        self.drove.extend_from_slice(moving_vehicles);
+        self.keep(now, &candidates);
         self.follow(now, candidates);
         self.judge(now, desk);
         self.ask_for_burst(now, desk);
+    }
+
+    /// What the proof of an event will show of a look: of its surest find.
+    fn keep(&mut self, now: Moment, candidates: &[Hit]) {
+        let best = candidates.first();
+        self.score_trace.push(now.at, best.map_or(0.0, |hit| hit.score));
+        if let Some(change) = best.and_then(|hit| hit.change) {
+            self.change_trace.push(now.at, change.inside);
+            self.ratio_trace.push(now.at, change.inside / change.around.max(0.01));
+        }
     }
 
     /// How long the last look was ago.
@@ -289,7 +306,13 @@ impl FireWatch {
             .filter(|(d, _)| d.class == self.class && d.score.get() >= self.params.score_min.get() * factor)
             .filter(|(d, _)| !self.heat_sources.iter().any(|source| source.masks(d.bbox, self.minute_of_day)))
             .filter(|(d, _)| !moving_vehicles.iter().any(|v| is_lamp_of(d.bbox, *v)))
-            .map(|(d, change)| Hit { bbox: d.bbox, score: d.score.get(), change, brief: self.look_gap < BURST_GAP })
+            .map(|(d, change)| Hit {
+                bbox: d.bbox,
+                score: d.score.get(),
+                change,
+                passed: moving_vehicles.iter().chain(&self.drove).any(|v| overlap_of(d.bbox, *v) >= PASSED_SHARE),
+                brief: self.look_gap < BURST_GAP,
+            })
             .collect();
         hits.sort_by(|a, b| b.score.total_cmp(&a.score));
         let mut kept: Vec<Hit> = Vec::new();
@@ -314,8 +337,7 @@ impl FireWatch {
     ) {
         self.step(now);
         let candidates = self.candidates(found, changes, &[]);
-        let best = candidates.iter().map(|hit| hit.score).fold(0.0, f32::max);
-        self.score_trace.push(now.at, best);
+        self.keep(now, &candidates);
         let (taken, _) = self.assign(candidates);
         if self.glimpses.len() == GLIMPSES {
             self.glimpses.pop_front();
@@ -404,9 +426,8 @@ impl FireWatch {
 
     fn judge(&mut self, now: Moment, desk: &mut Desk) {
         let params = self.params.clone();
-        let ongoing = self.open.is_some();
         for sequence in &mut self.sequences {
-            sequence.confirm(&params, self.class, ongoing);
+            sequence.confirm(&params, self.class);
         }
         let (lamps, rest): (Vec<Sequence>, Vec<Sequence>) = self
             .sequences
@@ -495,10 +516,9 @@ impl FireWatch {
             region: confirmed.iter().map(|s| s.last.bbox).reduce(NormBox::union),
             detail: Detail::Fire { area_share: area, growth },
             proof: proof(
-                "found in one place in most looks of a window, with a mean score above the threshold, and flickering or growing",
+                "found in one place in most looks of a window, and flickering or growing",
                 &[
                     ("score_min", f64::from(p.score_min)),
-                    ("score_mean_min", f64::from(p.score_mean_min)),
                     ("hits_min", f64::from(p.hits_min)),
                     ("hits_share_min", f64::from(p.hits_share)),
                     ("confirm_after_s", p.confirm_after_s.get()),
@@ -507,7 +527,7 @@ impl FireWatch {
                     ("change_ratio_min", f64::from(p.change_ratio)),
                     ("growth_min", f64::from(p.growth_min)),
                 ],
-                &[&self.score_trace, &self.area_trace],
+                &[&self.score_trace, &self.area_trace, &self.change_trace, &self.ratio_trace],
                 false,
             ),
         }

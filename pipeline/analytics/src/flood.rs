@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use matpho_scene::{
     MediaTime, Polygon, WaterReading, ZoneId,
-    event::{DepthBand, Detail, EndReason, EventKind, Severity, Trend},
+    event::{DepthBand, DepthRange, Detail, EndReason, EventKind, Severity, Trend},
     measurement::{Figures, FloodFigures, Judgement, Measurement},
 };
 use serde::{Deserialize, Serialize};
@@ -81,6 +81,11 @@ const SHARE_STEP: f32 = 0.15;
 
 /// Depths may differ this much before water counts as risen or fallen.
 const DEPTH_STEP_CM: f32 = 5.0;
+/// What was said of the depth is mended before its time where it is less likely than this, and how often at most.
+const DOUBTED: f32 = 0.5;
+const DOUBTED_EVERY: Duration = Duration::from_secs(10);
+/// Marks are dry where no more than this part of the share that would be a flood is under water.
+const DRY_SHARE: f32 = 0.4;
 /// Readings below the limit, and how long they span, from which on it is known what a zone looks like dry.
 const DRY_READINGS: u32 = 6;
 const DRY_AFTER: Duration = Duration::from_secs(30);
@@ -148,9 +153,11 @@ struct Surface {
     open: Option<Open>,
     /// Share at which it began: it ends below a part of it.
     limit_at_begin: f32,
-    said: (f32, Trend, Option<DepthBand>),
+    said: (f32, Trend, Option<DepthRange>),
     share_max: f32,
     trace: Trace,
+    /// The mean of the levels that are believed in, where there are marks.
+    depth_trace: Trace,
     period: Vec<f32>,
     period_from: Option<MediaTime>,
 }
@@ -172,6 +179,7 @@ impl Surface {
             said: (0.0, Trend::Steady, None),
             share_max: 0.0,
             trace: Trace::new("water_share", span),
+            depth_trace: Trace::new("depth_cm", span),
             period: Vec::new(),
             period_from: None,
         }
@@ -193,6 +201,9 @@ impl Surface {
         self.gauge.look(now, seen);
         self.readings.push(now, reading);
         self.trace.push(now.at, reading);
+        if let Some(level_cm) = self.gauge.level_cm() {
+            self.depth_trace.push(now.at, level_cm);
+        }
         self.period_from.get_or_insert(now.at);
         self.period.push(reading);
         let share = self.share().unwrap_or(reading);
@@ -205,11 +216,11 @@ impl Surface {
         let begins = self.lasting(now, begin_after.span(), params, |w| w >= limit).filter(|_| share >= limit);
         let ends = self.lasting(now, params.end_after_s.span(), params, |w| w < end_below).filter(|_| share < end_below);
         let trend = self.trend(now, params);
-        let band = self.depth().map(|depth| depth.band);
+        let range = self.depth().and_then(|depth| depth.range);
         self.open = match (self.open.take(), begins, ends) {
             (None, Some(since), _) => {
                 self.limit_at_begin = limit;
-                self.said = (share, trend, band);
+                self.said = (share, trend, range);
                 let statement = self.statement(now, share, trend, limit, params);
                 Some(desk.begin(EventKind::Flood, Some(self.id.clone()), since, statement))
             }
@@ -217,6 +228,9 @@ impl Surface {
                 if reading < limit {
                     let since = self.last.map_or(Duration::ZERO, |last| now.since(last));
                     self.dry.learn(reading, since, params.learn_s.get());
+                    if reading <= DRY_SHARE * limit {
+                        self.gauge.learn_dry(seen);
+                    }
                 }
                 None
             }
@@ -225,10 +239,13 @@ impl Surface {
                 None
             }
             (Some(mut open), _, None) => {
-                let worth = (share - self.said.0).abs() >= SHARE_STEP || trend != self.said.1 || band != self.said.2;
+                let worth = (share - self.said.0).abs() >= SHARE_STEP || trend != self.said.1 || range != self.said.2;
+                // What was said and is believed no longer is mended at once.
+                let doubted = self.said.2.is_some_and(|said| self.gauge.chance(said) < DOUBTED);
+                let every = if doubted { DOUBTED_EVERY } else { params.update_every_s.span() };
                 let statement = self.statement(now, share, trend, self.limit_at_begin, params);
-                if desk.restate(&mut open, statement, worth, params.update_every_s.span()) == Said::Yes {
-                    self.said = (share, trend, band);
+                if desk.restate(&mut open, statement, worth, every) == Said::Yes {
+                    self.said = (share, trend, range);
                 }
                 Some(open)
             }
@@ -282,7 +299,8 @@ impl Surface {
 
     fn statement(&self, now: Moment, share: f32, trend: Trend, limit: f32, params: &FloodParams) -> Statement {
         let depth = self.gauge.depth();
-        let severity = match depth.map(|depth| depth.band) {
+        let range = depth.and_then(|depth| depth.range);
+        let severity = match range.and(depth).map(|depth| depth.likeliest) {
             Some(DepthBand::Under10) => Severity::Minor,
             Some(DepthBand::From10To20) => Severity::Moderate,
             Some(DepthBand::From20To30 | DepthBand::From30To50) => Severity::Severe,
@@ -291,6 +309,17 @@ impl Surface {
             None if share >= MODERATE_SHARE => Severity::Moderate,
             None => Severity::Minor,
         };
+        let mut thresholds = vec![
+            ("water_share_min", crate::window::round4(limit)),
+            ("usual_share", crate::window::round4(self.dry.usual_share)),
+            ("usual_deviation", crate::window::round4(self.dry.deviation)),
+            ("begin_after_s", params.begin_after_s.get()),
+            ("readings_min", f64::from(params.readings_min)),
+            ("readings_share_min", f64::from(params.readings_share)),
+        ];
+        if depth.is_some() {
+            thresholds.push(("depth_confidence_min", crate::window::round4(crate::depth::SURE)));
+        }
         Statement {
             at: now.at,
             severity,
@@ -298,23 +327,18 @@ impl Surface {
             region: (!self.whole_picture).then(|| self.polygon.bounds()),
             detail: Detail::Flood {
                 water_share: share,
-                depth: depth.map(|depth| depth.band),
-                depth_confidence: depth.map(|depth| (depth.confidence * 100.0).round() / 100.0),
-                passable: depth.map(|depth| depth.band.passability()),
-                depth_reference: depth.map(|depth| depth.reference.to_owned()),
+                depth: range.and_then(DepthRange::band),
+                depth_range: range,
+                depth_confidence: range.and(depth).map(|depth| (depth.confidence * 100.0).round() / 100.0),
+                passable: range.map(DepthRange::passable_at_worst),
+                passable_at_best: range.filter(|range| range.band().is_none()).map(DepthRange::passable_at_best),
+                depth_reference: range.and(depth).map(|depth| depth.reference.to_owned()),
                 trend,
             },
             proof: proof(
                 "most readings over a span show more of the zone under water than the threshold and than is usual for it",
-                &[
-                    ("water_share_min", crate::window::round4(limit)),
-                    ("usual_share", crate::window::round4(self.dry.usual_share)),
-                    ("usual_deviation", crate::window::round4(self.dry.deviation)),
-                    ("begin_after_s", params.begin_after_s.get()),
-                    ("readings_min", f64::from(params.readings_min)),
-                    ("readings_share_min", f64::from(params.readings_share)),
-                ],
-                &[&self.trace],
+                &thresholds,
+                &[&self.trace, &self.depth_trace],
                 false,
             ),
         }
@@ -322,6 +346,8 @@ impl Surface {
 
     fn measure(&mut self, at: MediaTime, params: &FloodParams, desk: &mut Desk) {
         let now = self.last.unwrap_or_default();
+        let depth = self.depth();
+        let range = depth.and_then(|depth| depth.range);
         if let (Some(share), Some(from)) = (median(self.period.iter().copied()), self.period_from) {
             desk.put(Output::Measurement(Measurement {
                 zone: self.id.clone(),
@@ -329,8 +355,9 @@ impl Surface {
                 to: at,
                 figures: Figures::Flood(FloodFigures {
                     water_share: share,
-                    depth: self.depth().map(|depth| depth.band),
-                    depth_confidence: self.depth().map(|depth| (depth.confidence * 100.0).round() / 100.0),
+                    depth: range.and_then(DepthRange::band),
+                    depth_range: range,
+                    depth_confidence: range.and(depth).map(|depth| (depth.confidence * 100.0).round() / 100.0),
                     trend: self.trend(now, params),
                     frames: u32::try_from(self.period.len()).unwrap_or(u32::MAX),
                 }),
@@ -391,9 +418,9 @@ impl Flood {
         }
     }
 
-    /// How deep it is in a zone, and how likely that is.
-    pub fn depth(&self, zone: &ZoneId) -> Option<(DepthBand, f32)> {
-        self.zones.iter().find(|surface| surface.id == *zone)?.depth().map(|depth| (depth.band, depth.confidence))
+    /// How deep it is in a zone: what is sure, if anything is, and the likeliest band.
+    pub fn depth(&self, zone: &ZoneId) -> Option<(Option<DepthRange>, DepthBand)> {
+        self.zones.iter().find(|surface| surface.id == *zone)?.depth().map(|depth| (depth.range, depth.likeliest))
     }
 
     pub fn stop(&mut self, at: MediaTime, desk: &mut Desk) {

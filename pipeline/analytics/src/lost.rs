@@ -119,6 +119,11 @@ impl ArrivalWatch {
         }
     }
 
+    /// How old the newest picture is.
+    pub fn age(&self, at: MediaTime) -> Duration {
+        self.last_picture.map_or(Duration::ZERO, |last| at.since(last))
+    }
+
     /// Whether any picture has come yet.
     pub fn has_seen(&self) -> bool {
         self.last_picture.is_some()

@@ -60,6 +60,9 @@ pub enum PlanError {
     /// Hours where they mean nothing.
     #[error("zone `{0}` has hours: only a heat_source is one by the hour")]
     Hours(ZoneId),
+    /// A zone has more depth marks than are read.
+    #[error("zone `{0}`: at most {max} marks are read of a zone; keep those along one or two walls, the kerbs and the crown", max = crate::depth::MARKS_MAX)]
+    Marks(ZoneId),
     /// A height that no mark can have.
     #[error("a mark of zone `{0}` has an impossible height: 0 to 300 cm above the lowest point of its road is needed")]
     MarkHeight(ZoneId),
@@ -102,6 +105,9 @@ impl CameraPlan {
             }
             if !zone.marks.iter().all(Mark::is_sound) {
                 errors.push(PlanError::MarkHeight(zone.id.clone()));
+            }
+            if zone.marks.len() > crate::depth::MARKS_MAX {
+                errors.push(PlanError::Marks(zone.id.clone()));
             }
             if zone.ground.is_some_and(|g| zone.polygon.corners().iter().any(|&corner| g.to_ground(corner).is_none())) {
                 errors.push(PlanError::Horizon(zone.id.clone()));

@@ -19,7 +19,11 @@ const EDGE_NOISE: f32 = 0.004;
 const FIRST: usize = 3;
 /// So many measured changes tell a flicker, and so many where a burst is under way.
 const CHANGES_MIN: usize = 3;
-const CHANGES_BURST_MIN: usize = 8;
+const CHANGES_BURST_MIN: usize = 6;
+/// A flame changes its place by as much as is asked in this share of the looks. Burning clips: by half as much again in 19 of 20 windows.
+const LIVELY_SHARE: f32 = 0.75;
+/// Where vehicles drive before a place all the time, looks at it speak in spite of them after this long.
+const PASSED_AFTER: Duration = Duration::from_secs(15);
 /// Smoke must last so many times as long as a flame.
 const SMOKE_LASTS: u32 = 2;
 /// Smoke stays where it comes from: one side of it moves by no more of its width than this.
@@ -34,6 +38,8 @@ pub(crate) struct Hit {
     pub score: f32,
     /// How much its place changed, where that was measured.
     pub change: Option<Change>,
+    /// A vehicle drove before it, now or at the look before: that changed its place, whatever else did.
+    pub passed: bool,
     /// The look before was a fraction of a second ago: a burst.
     pub brief: bool,
 }
@@ -53,12 +59,13 @@ impl Hit {
     }
 }
 
-/// Whether places changed as flames do, `times` over, by their geometric means: one vehicle that passes makes no flame.
+/// Whether places changed as flames do, `times` over: in nearly every look, since a flame never holds still, and what passes before a lamp comes and goes.
 fn flicker<'a>(hits: impl Iterator<Item = &'a Hit>, params: &FireParams, times: f32) -> bool {
-    let (n, change, ratio) = hits
-        .filter_map(|hit| hit.flicker(params))
-        .fold((0.0, 0.0, 0.0), |(n, change, ratio), (c, r)| (n + 1.0, change + c, ratio + r));
-    change >= n * times.ln() && ratio >= 0.0
+    let (n, lively, ratio) =
+        hits.filter_map(|hit| hit.flicker(params)).fold((0.0, 0.0, 0.0), |(n, lively, ratio), (change, r)| {
+            (n + 1.0, lively + f32::from(u8::from(change >= times.ln())), ratio + r)
+        });
+    lively >= LIVELY_SHARE * n && ratio >= 0.0
 }
 
 /// Found again and again, or not.
@@ -159,14 +166,14 @@ impl Sequence {
     }
 
     /// Once confirmed it stays so until it is gone for long.
-    pub fn confirm(&mut self, params: &FireParams, class: Class, ongoing: bool) {
+    pub fn confirm(&mut self, params: &FireParams, class: Class) {
         let lively = self.is_lively(params, class);
         self.was_lively |= lively;
-        self.confirmed |= lively && self.is_persistent(params, class, ongoing);
+        self.confirmed |= lively && self.is_persistent(params, class);
     }
 
     /// Found in most looks of the window: the fewest newest looks that span the time asked for and could hold the hits asked for.
-    fn is_persistent(&self, params: &FireParams, class: Class, ongoing: bool) -> bool {
+    fn is_persistent(&self, params: &FireParams, class: Class) -> bool {
         let Some((newest, _)) = self.looks.iter().next_back() else { return false };
         let looks_min = (params.hits_min as f32 / params.hits_share.get().max(0.01)).ceil() as usize;
         let over = params.confirm_after_s.span() * if class == Class::Smoke { SMOKE_LASTS } else { 1 };
@@ -180,14 +187,11 @@ impl Sequence {
         }
         let Some((oldest, _)) = window.last() else { return false };
         let hits = window.iter().filter(|(_, hit)| hit.is_some()).count();
-        let score: f32 = window.iter().filter_map(|(_, hit)| hit.map(|h| h.score)).sum::<f32>() / window.len() as f32;
-        let score_min = params.score_mean_min.get() * if ongoing { 0.8 } else { 1.0 };
         self.misses == 0
             && self.last_hit.since(self.first) >= over
             && hits >= params.hits_min as usize
             && hits as f32 >= params.hits_share.get() * window.len() as f32
             && newest.since(*oldest) >= over
-            && score >= score_min
     }
 
     /// It behaves like fire: its area flickers or grows, and a flame stays where it is.
@@ -198,7 +202,10 @@ impl Sequence {
             return false;
         }
         let side = mean.sqrt().max(1e-3);
-        let measured = || hits.iter().copied().filter(|hit| hit.change.is_some());
+        let busy = hits.iter().any(|hit| hit.passed);
+        let clear = hits.iter().filter(|hit| hit.change.is_some() && !hit.passed).count();
+        let lasts = self.last_hit.since(self.first) >= PASSED_AFTER && clear < CHANGES_BURST_MIN;
+        let measured = || hits.iter().copied().filter(|hit| hit.change.is_some() && (!hit.passed || lasts));
         // Looks a second apart see change wherever traffic passes; a burst tells flames from it.
         let under_way = self.last.brief && self.last.change.is_some();
         let in_burst = under_way || measured().filter(|hit| hit.brief).count() >= CHANGES_BURST_MIN;
@@ -212,7 +219,7 @@ impl Sequence {
         let n = telling().count();
         let times = if self.wary { LAMP_FLICKER } else { 1.0 };
         let churns = n >= n_min && flicker(telling(), params, times);
-        let is_measured = n_min > CHANGES_MIN || n >= n_min;
+        let is_measured = busy || n_min > CHANGES_MIN || n >= n_min;
         // A flame on the ground keeps three of its edges and throws the fourth about: the area alone would not tell.
         let edges: [fn(NormBox) -> f32; 4] = [NormBox::x1, NormBox::y1, NormBox::x2, NormBox::y2];
         let restless = |edge: fn(NormBox) -> f32| spread(hits.iter().map(|hit| edge(hit.bbox))).map_or(0.0, |(_, d)| d / side);
@@ -259,12 +266,12 @@ mod tests {
             let at = MediaTime::from_millis(n * 125);
             let now = Moment { at, watched: at.since(MediaTime::ZERO) };
             let change = Some(Change { inside: inside * [0.7, 1.4][n as usize % 2], around: usual });
-            let hit = Hit { bbox, score: 0.6, change, brief: n > 0 };
+            let hit = Hit { bbox, score: 0.6, change, passed: false, brief: n > 0 };
             match &mut sequence {
                 None => sequence = Some(Sequence::new(now, hit)),
                 Some(sequence) => sequence.look(now, Some(hit)),
             }
-            sequence.iter_mut().for_each(|s| s.confirm(&params, class, false));
+            sequence.iter_mut().for_each(|s| s.confirm(&params, class));
         }
         sequence.unwrap()
     }
@@ -284,7 +291,8 @@ mod tests {
 
     #[test]
     fn what_changes_in_the_place_of_a_lamp_must_change_more() {
-        let mut hit = Hit { bbox: NormBox::clipped(0.3, 0.5, 0.4, 0.6).unwrap(), score: 0.6, change: None, brief: true };
+        let mut hit =
+            Hit { bbox: NormBox::clipped(0.3, 0.5, 0.4, 0.6).unwrap(), score: 0.6, change: None, passed: false, brief: true };
         for (inside, counts) in [(3.0, false), (9.0, true)] {
             hit.change = Some(Change { inside, around: 0.5 });
             let hits = [hit; CHANGES_BURST_MIN];

@@ -74,7 +74,7 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    /// What a proof takes of one trace.
+    /// What a proof takes of each of two traces.
     pub const KEPT_MAX: usize = 20;
 
     /// A trace of `name` (unit last) over the last `span` of media time.
@@ -82,8 +82,14 @@ impl Trace {
         Self { name, span, stride: 1, skipped: 0, values: VecDeque::new() }
     }
 
+    /// Takes a value that no thinning may leave out: what an event is said for.
+    pub fn push_now(&mut self, at: MediaTime, value: f32) {
+        self.skipped = self.stride;
+        self.push(at, value);
+    }
+
     pub fn push(&mut self, at: MediaTime, value: f32) {
-        self.skipped += 1;
+        self.skipped = self.skipped.saturating_add(1);
         if self.skipped >= self.stride {
             self.skipped = 0;
             self.values.push_back((at, round4(value)));
@@ -103,9 +109,9 @@ impl Trace {
         }
     }
 
-    /// At most [`Self::KEPT_MAX`] samples, the newest among them.
-    pub fn samples(&self) -> impl Iterator<Item = Sample> + '_ {
-        let every = self.values.len().div_ceil(Self::KEPT_MAX).max(1);
+    /// At most `at_most` samples, the newest among them.
+    pub fn samples(&self, at_most: usize) -> impl Iterator<Item = Sample> + '_ {
+        let every = self.values.len().div_ceil(at_most.max(1)).max(1);
         let last = self.values.len().wrapping_sub(1);
         self.values.iter().enumerate().filter(move |(i, _)| (last - i).is_multiple_of(every)).map(|(_, &(at, value))| Sample {
             media_time_s: at.as_secs_f64(),
@@ -149,7 +155,7 @@ mod tests {
         for s in 0..900 {
             trace.push(second(s).at, s as f32);
         }
-        let samples: Vec<_> = trace.samples().collect();
+        let samples: Vec<_> = trace.samples(Trace::KEPT_MAX).collect();
         assert!((8..=Trace::KEPT_MAX).contains(&samples.len()), "{}", samples.len());
         assert!(samples.is_sorted_by(|a, b| a.media_time_s < b.media_time_s));
         assert!(samples.last().unwrap().value > 800.0);

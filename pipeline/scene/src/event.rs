@@ -262,6 +262,107 @@ impl DepthBand {
     }
 }
 
+/// Between which depths water stands: one band, or adjoining ones where no single one is sure enough to be said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "RangeCm", into = "RangeCm")]
+pub struct DepthRange {
+    shallowest: DepthBand,
+    deepest: DepthBand,
+}
+
+/// A range as it is written: it is open where it has no end.
+#[derive(Serialize, Deserialize)]
+struct RangeCm {
+    min_cm: f32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_cm: Option<f32>,
+}
+
+/// Why two numbers are not a range of depths.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[error("depths are 0 or more cm and end above where they begin; from {min_cm} to {max_cm:?} was given")]
+pub struct DepthRangeError {
+    min_cm: f32,
+    max_cm: Option<f32>,
+}
+
+impl DepthRange {
+    /// From one band to another, in any order.
+    pub fn new(one: DepthBand, other: DepthBand) -> Self {
+        Self { shallowest: one.min(other), deepest: one.max(other) }
+    }
+
+    /// The band, where it is one.
+    pub fn band(self) -> Option<DepthBand> {
+        (self.shallowest == self.deepest).then_some(self.shallowest)
+    }
+
+    /// The deepest that it may be.
+    pub const fn deepest(self) -> DepthBand {
+        self.deepest
+    }
+
+    /// Whether a band lies in it.
+    pub fn contains(self, band: DepthBand) -> bool {
+        (self.shallowest..=self.deepest).contains(&band)
+    }
+
+    /// At least so deep, cm.
+    pub const fn min_cm(self) -> f32 {
+        self.shallowest.range_cm().0
+    }
+
+    /// Less deep than this, cm; nothing where it may be any depth above the least.
+    pub fn max_cm(self) -> Option<f32> {
+        (self.deepest != DepthBand::Over50).then_some(self.deepest.range_cm().1)
+    }
+
+    /// Who gets through where it is as deep as it may be.
+    pub const fn passable_at_worst(self) -> Passability {
+        self.deepest.passability()
+    }
+
+    /// Who gets through where it is as shallow as it may be: whoever differs from the worst is not sure to get through, nor not to.
+    pub const fn passable_at_best(self) -> Passability {
+        self.shallowest.passability()
+    }
+}
+
+impl From<DepthBand> for DepthRange {
+    fn from(band: DepthBand) -> Self {
+        Self { shallowest: band, deepest: band }
+    }
+}
+
+impl fmt::Display for DepthRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.min_cm(), self.max_cm()) {
+            (0.0, Some(max)) => write!(f, "under {max} cm"),
+            (min, Some(max)) => write!(f, "{min} to {max} cm"),
+            (0.0, None) => f.write_str("of unknown depth"),
+            (min, None) => write!(f, "over {min} cm"),
+        }
+    }
+}
+
+impl From<DepthRange> for RangeCm {
+    fn from(range: DepthRange) -> Self {
+        Self { min_cm: range.min_cm(), max_cm: range.max_cm() }
+    }
+}
+
+impl TryFrom<RangeCm> for DepthRange {
+    type Error = DepthRangeError;
+    /// The bands that hold a range, for whoever writes other bands.
+    fn try_from(RangeCm { min_cm, max_cm }: RangeCm) -> Result<Self, DepthRangeError> {
+        if !(min_cm >= 0.0 && max_cm.is_none_or(|max| max > min_cm)) {
+            return Err(DepthRangeError { min_cm, max_cm });
+        }
+        let deepest = DepthBand::ALL.into_iter().find(|band| max_cm.is_some_and(|max| band.range_cm().1 >= max));
+        Ok(Self::new(DepthBand::of_cm(min_cm), deepest.unwrap_or(DepthBand::Over50)))
+    }
+}
+
 /// Whether a kind of vehicle gets through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -348,15 +449,21 @@ pub enum Detail {
     Flood {
         /// Share of the zone under water, 0 to 1.
         water_share: f32,
-        /// Depth; absent without a reference object.
+        /// Depth, where one band alone is sure enough.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         depth: Option<DepthBand>,
-        /// How sure the band is, 0 to 1.
+        /// Between which depths; absent without a reference object, and where nothing is sure. Senders of before give a band alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        depth_range: Option<DepthRange>,
+        /// How sure the range is, 0 to 1.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         depth_confidence: Option<f32>,
-        /// Who gets through, by the depth.
+        /// Who gets through, where it is as deep as it may be.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         passable: Option<Passability>,
+        /// Who gets through, where it is as shallow as it may be; absent where that is the same. Whoever differs between the two is not sure to get through, nor not to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        passable_at_best: Option<Passability>,
         /// What the depth was read from.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         depth_reference: Option<String>,
@@ -368,6 +475,16 @@ pub enum Detail {
         /// In words, for the person who will mend it.
         reason: String,
     },
+}
+
+impl Detail {
+    /// Between which depths water stands, where this is about water and its depth is known.
+    pub fn depth(&self) -> Option<DepthRange> {
+        match *self {
+            Self::Flood { depth, depth_range, .. } => depth_range.or_else(|| depth.map(DepthRange::from)),
+            _ => None,
+        }
+    }
 }
 
 /// One value that a rule looked at.
@@ -441,4 +558,42 @@ pub struct Finding {
     pub proof: Proof,
     /// Why it ended; set when `phase` is [`Phase::Ended`].
     pub end_reason: Option<EndReason>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<DepthRange, String> {
+        serde_json::from_str(json).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn ranges_of_depths_are_written_and_read() {
+        for (from, to, text, json) in [
+            (DepthBand::Under10, DepthBand::Under10, "under 10 cm", r#"{"min_cm":0.0,"max_cm":10.0}"#),
+            (DepthBand::From10To20, DepthBand::From20To30, "10 to 30 cm", r#"{"min_cm":10.0,"max_cm":30.0}"#),
+            (DepthBand::From20To30, DepthBand::Over50, "over 20 cm", r#"{"min_cm":20.0}"#),
+        ] {
+            let range = DepthRange::new(to, from);
+            assert_eq!((range.to_string().as_str(), serde_json::to_string(&range).unwrap().as_str()), (text, json));
+            assert_eq!(read(json), Ok(range));
+        }
+    }
+
+    #[test]
+    fn what_others_write_is_held_by_bands_or_is_an_error() {
+        assert_eq!(read(r#"{"min_cm": 12, "max_cm": 45}"#), Ok(DepthRange::new(DepthBand::From10To20, DepthBand::From30To50)));
+        for wrong in [r#"{"min_cm": -1}"#, r#"{"min_cm": 20, "max_cm": 20}"#, r#"{"max_cm": 20}"#] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn who_gets_through_is_unsure_where_a_range_straddles() {
+        let range = DepthRange::new(DepthBand::From10To20, DepthBand::From20To30);
+        let (worst, best) = (range.passable_at_worst(), range.passable_at_best());
+        assert_eq!((worst.motorbike, best.motorbike), (Passage::No, Passage::Slowly));
+        assert_eq!((worst.car, best.car), (Passage::Slowly, Passage::Slowly));
+    }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     detection::Class,
-    event::{DepthBand, LevelOfService, Trend},
+    event::{DepthBand, DepthRange, LevelOfService, Trend},
     id::ZoneId,
     time::MediaTime,
 };
@@ -97,14 +97,24 @@ pub struct TrafficFigures {
 pub struct FloodFigures {
     /// Share of the zone under water, 0 to 1, median over the period.
     pub water_share: f32,
-    /// Depth; absent without a reference object.
+    /// Depth, where one band alone is sure enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub depth: Option<DepthBand>,
-    /// How sure the band is, 0 to 1.
+    /// Between which depths; absent without a reference object, and where nothing is sure. Senders of before give a band alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub depth_range: Option<DepthRange>,
+    /// How sure the range is, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub depth_confidence: Option<f32>,
     /// Rising or falling.
     pub trend: Trend,
     /// Pictures that the figures stand on.
     pub frames: u32,
+}
+
+impl FloodFigures {
+    /// Between which depths water stands.
+    pub fn depth(&self) -> Option<DepthRange> {
+        self.depth_range.or_else(|| self.depth.map(DepthRange::from))
+    }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use matpho_scene::{
     Class, ClockSource, NormBox, NormPoint, Seen, TrackId, WallTime,
-    event::{Detail, EndReason, EventKind, LevelOfService, Phase, Proof, Sample, Severity, Trend},
+    event::{DepthBand, DepthRange, Detail, EndReason, EventKind, LevelOfService, Phase, Proof, Sample, Severity, Trend},
     measurement::{Figures, FloodFigures, Judgement, TrafficFigures},
 };
 use matpho_wire::{
@@ -145,7 +145,8 @@ fn measurements() {
     let flood = measurement(Figures::Flood(FloodFigures {
         water_share: 0.25,
         depth: None,
-        depth_confidence: None,
+        depth_range: Some(DepthRange::new(DepthBand::From10To20, DepthBand::From20To30)),
+        depth_confidence: Some(0.96),
         trend: Trend::Rising,
         frames: 12,
     }));

@@ -18,8 +18,9 @@ const ALIASES: Record<string, readonly string[]> = {
   water_share: ['usual_share'],
   stands_s: ['after_s', 'alone_after_s'],
   luma_mean: ['dark_luma_max'],
-  change_luma: ['frozen_change_max'],
+  change_luma: ['frozen_change_max', 'change_min', 'change_burst_min'],
   shift_share: ['moved_shift'],
+  frame_age_s: ['silence_after_s', 'lost_after_s'],
   along_box_lengths: ['distance_box_lengths'],
 };
 

@@ -225,6 +225,29 @@ export interface IncidentDetail {
   log: LogEntry[];
 }
 
+/** Between which depths water stands; open upwards without `max_cm`. */
+export interface DepthRange {
+  min_cm: number;
+  max_cm?: number;
+}
+
+export type Passability = Record<'motorbike' | 'car' | 'truck', 'yes' | 'slowly' | 'no'>;
+
+export interface Flood {
+  about: 'flood';
+  water_share: number;
+  /** The band, where one alone is sure. */
+  depth?: string;
+  depth_range?: DepthRange;
+  depth_confidence?: number;
+  /** At the deepest that it may be. */
+  passable?: Passability;
+  /** At the shallowest that it may be, where that differs. */
+  passable_at_best?: Passability;
+  depth_reference?: string;
+  trend: 'rising' | 'steady' | 'falling';
+}
+
 /** What is known beyond the kind; `about` says which form it has. */
 export type Detail =
   | {
@@ -238,7 +261,7 @@ export type Detail =
     }
   | { about: 'vehicle'; track: number; class: string; duration_s: number }
   | { about: 'fire'; area_share: number; growth: number }
-  | { about: 'flood'; water_share: number; depth?: string; depth_confidence?: number; depth_reference?: string; trend: 'rising' | 'steady' | 'falling' }
+  | Flood
   | { about: 'camera'; reason: string };
 
 export interface Sample {
@@ -324,6 +347,7 @@ export interface FloodFigures {
   about: 'flood';
   water_share: number;
   depth?: string;
+  depth_range?: DepthRange;
   trend: 'rising' | 'steady' | 'falling';
   frames: number;
 }

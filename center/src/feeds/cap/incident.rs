@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::tz::Offset;
 use matpho_scene::{
     WallTime,
-    event::{self, DepthBand, EventKind},
+    event::{self, DepthRange, EventKind},
 };
 
 use super::{
@@ -118,7 +118,7 @@ pub struct Facts {
     /// The areas it lies in, with their names.
     pub areas: Vec<(AreaId, String)>,
     /// How deep the water stands.
-    pub depth: Option<DepthBand>,
+    pub depth: Option<DepthRange>,
     /// Pictures.
     pub pictures: Vec<Picture>,
 }
@@ -299,15 +299,14 @@ fn info(facts: &Facts, publisher: &Publisher, profile: &Profile, words: &Words, 
     };
     let mut parameters = Vec::new();
     if let Some(depth) = facts.depth {
-        let (vi_band, band) = match depth {
-            DepthBand::Under10 => ("dưới 10 cm", "under 10 cm"),
-            DepthBand::From10To20 => ("10-20 cm", "10-20 cm"),
-            DepthBand::From20To30 => ("20-30 cm", "20-30 cm"),
-            DepthBand::From30To50 => ("30-50 cm", "30-50 cm"),
-            DepthBand::Over50 => ("trên 50 cm", "over 50 cm"),
+        let words = |under: &str, over: &str| match (depth.min_cm(), depth.max_cm()) {
+            (0.0, Some(max)) => format!("{under} {max} cm"),
+            (min, Some(max)) => format!("{min}-{max} cm"),
+            (min, None) => format!("{over} {min} cm"),
         };
-        description += &format!(" {} {}.", pick("Độ sâu", "Depth"), pick(vi_band, band));
-        parameters.push(Named { name: "MATPHO:depth".into(), value: band.into() });
+        let (vi_depth, depth) = (words("dưới", "trên"), words("under", "over"));
+        description += &format!(" {} {}.", pick("Độ sâu", "Depth"), pick(&vi_depth, &depth));
+        parameters.push(Named { name: "MATPHO:depth".into(), value: depth });
     }
     match facts.turn {
         Turn::GoesOn => {

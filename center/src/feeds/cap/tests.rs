@@ -44,7 +44,7 @@ fn flood() -> Facts {
         place: "Cầu Lau & chợ <Sen>".replace(['<', '>'], ""),
         position: Some([106.123_456_789, 10.05]),
         areas: vec![("MP-XA:10001".parse().unwrap(), "Bến Lau".into())],
-        depth: Some(DepthBand::From20To30),
+        depth: Some(DepthBand::From20To30.into()),
         pictures: vec![
             Picture { address: "https://ioc.example.vn/p/1.jpg".into(), redacted: true, bytes: Some(91_000) },
             Picture { address: "https://ioc.example.vn/p/plain.jpg".into(), redacted: false, bytes: None },
@@ -57,7 +57,7 @@ fn story() -> Vec<(&'static str, Checked)> {
     let by = publisher();
     let first = alert(&flood(), &by, &[], at(2)).unwrap();
     let verified =
-        Facts { confirmed: Confirmed::Operator, severity: event::Severity::Extreme, depth: Some(DepthBand::Over50), ..flood() };
+        Facts { confirmed: Confirmed::Operator, severity: event::Severity::Extreme, depth: Some(DepthBand::Over50.into()), ..flood() };
     let update = alert(&verified, &by, &[sent(&first)], at(10)).unwrap();
     let both = [sent(&first), sent(&update)];
     let over = alert(&Facts { turn: Turn::Over, ..verified }, &by, &both, at(60)).unwrap();

@@ -2,7 +2,7 @@
 
 use matpho_scene::{
     Class, WallTime,
-    event::{DepthBand, EventKind, LevelOfService, Severity, Trend},
+    event::{DepthBand, DepthRange, EventKind, LevelOfService, Severity, Trend},
     measurement::{FloodFigures, TrafficFigures},
 };
 use serde_json::{Map, Value, json};
@@ -267,7 +267,8 @@ pub fn camera(spot: &Spot<'_>, name: &str, is_on: bool, at: WallTime) -> Entity 
 pub fn flood(spot: &Spot<'_>, zone: &str, at: WallTime, figures: &FloodFigures) -> Entity {
     let mut entity = Entity::new("FloodMonitoring", &format!("{}:{zone}", spot.local()));
     entity.put("stationID", format!("{}:{zone}", spot.local()));
-    let status = match figures.depth {
+    // By the deepest that it may be: whoever is warned of 20 to 30 cm is not told that 10 to 30 cm are less.
+    let status = match figures.depth().map(DepthRange::deepest) {
         Some(DepthBand::From20To30 | DepthBand::From30To50 | DepthBand::Over50) => "Danger",
         Some(DepthBand::Under10 | DepthBand::From10To20) => "Alert",
         None if figures.water_share > 0.0 => "Alert",
@@ -276,14 +277,7 @@ pub fn flood(spot: &Spot<'_>, zone: &str, at: WallTime, figures: &FloodFigures) 
     let value = json!(status);
     entity.attributes.push(("floodLevelStatus", Attribute::Property { value, unit: None, observed: Some(at) }));
     entity.put("observationDateTime", at.to_string());
-    let depth = match figures.depth {
-        Some(DepthBand::Under10) => "under 10 cm deep",
-        Some(DepthBand::From10To20) => "10 to 20 cm deep",
-        Some(DepthBand::From20To30) => "20 to 30 cm deep",
-        Some(DepthBand::From30To50) => "30 to 50 cm deep",
-        Some(DepthBand::Over50) => "over 50 cm deep",
-        None => "depth not known",
-    };
+    let depth = figures.depth().map_or("depth not known".into(), |depth| format!("{depth} deep"));
     let trend = match figures.trend {
         Trend::Rising => "rising",
         Trend::Steady => "steady",

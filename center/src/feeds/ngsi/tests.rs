@@ -128,7 +128,7 @@ fn incident(kind: EventKind) -> Incident<'static> {
 }
 
 fn water(depth: Option<DepthBand>, water_share: f32) -> FloodFigures {
-    FloodFigures { water_share, depth, depth_confidence: None, trend: Trend::Rising, frames: 12 }
+    FloodFigures { water_share, depth, depth_range: None, depth_confidence: None, trend: Trend::Rising, frames: 12 }
 }
 
 fn everything() -> Vec<Entity> {

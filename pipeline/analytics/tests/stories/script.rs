@@ -8,7 +8,7 @@ use matpho_analytics::{
 use matpho_scene::{
     Class, Detection, GroundPlane, MediaTime, NormBox, PictureHealth, PictureSize, Polygon, Score, TrackId, Tracked,
     WaterReading, ZoneId,
-    event::{Detail, Finding},
+    event::{Detail, Finding, Passability, Passage},
     health::Shift,
     measurement::Figures,
 };
@@ -354,11 +354,14 @@ fn line(f: &Finding) -> String {
         Detail::Congestion { level_of_service, .. } => format!("level {level_of_service}"),
         Detail::Vehicle { class, .. } => class.to_string(),
         Detail::Fire { .. } => String::new(),
-        Detail::Flood { water_share, trend, depth: None, .. } => format!("{:.0} % {trend:?}", water_share * 100.0),
-        Detail::Flood { water_share, trend, depth: Some(band), depth_reference, passable, .. } => {
-            let passable = passable.map(|p| format!("motorbike {:?}, car {:?}, truck {:?}", p.motorbike, p.car, p.truck));
-            let (reference, passable) = (depth_reference.as_deref().unwrap_or("-"), passable.unwrap_or_default());
-            format!("{:.0} % {trend:?} {band:?} by {reference} ({passable})", water_share * 100.0)
+        Detail::Flood { water_share, trend, depth_range: None, .. } => format!("{:.0} % {trend:?}", water_share * 100.0),
+        Detail::Flood { water_share, trend, depth_range: Some(range), depth_reference, passable, passable_at_best, .. } => {
+            let all = |p: Passability| [p.motorbike, p.car, p.truck];
+            let worst = passable.map(all).unwrap_or([Passage::No; 3]);
+            let best = passable_at_best.map_or(worst, all);
+            let passage = |n: usize| if worst[n] == best[n] { format!("{:?}", worst[n]) } else { "unsure".into() };
+            let passable = format!("motorbike {}, car {}, truck {}", passage(0), passage(1), passage(2));
+            format!("{:.0} % {trend:?} {range} by {} ({passable})", water_share * 100.0, depth_reference.as_deref().unwrap_or("-"))
         }
         Detail::Camera { reason } => format!("({reason})"),
     };
