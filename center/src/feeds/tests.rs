@@ -216,9 +216,9 @@ proptest! {
 #[test]
 fn csv_opens_in_a_spreadsheet_and_runs_nothing() {
     let text = open_data::csv(&[incident(1), incident(0)], jiff::tz::offset(7));
-    let expected = "\u{feff}id,lon,lat,kind,severity,place,area,began,ended,depth\n\
-        001,106.01,10,traffic.congestion,moderate,\"'=Cầu \"\"Lau\"\", chợ\",MP-XA:10001,2026-11-22T08:31:00+07:00,,\n\
-        000,,,flood.street,moderate,\"'=Cầu \"\"Lau\"\", chợ\",MP-XA:10001,2026-11-22T08:30:00+07:00,2026-11-22T08:40:00+07:00,\n";
+    let expected = "\u{feff}id,lon,lat,kind,severity,place,area,began,ended,depth,depth_min_cm,depth_max_cm\n\
+        001,106.01,10,traffic.congestion,moderate,\"'=Cầu \"\"Lau\"\", chợ\",MP-XA:10001,2026-11-22T08:31:00+07:00,,,,\n\
+        000,,,flood.street,moderate,\"'=Cầu \"\"Lau\"\", chợ\",MP-XA:10001,2026-11-22T08:30:00+07:00,2026-11-22T08:40:00+07:00,,,\n";
     assert_eq!(text, expected);
     assert_eq!(open_data::csv(&[], jiff::tz::offset(7)), "\u{feff}id,lon,lat\n");
 }

@@ -22,8 +22,8 @@ const CHANGES_MIN: usize = 3;
 const CHANGES_BURST_MIN: usize = 6;
 /// A flame changes its place by as much as is asked in this share of the looks. Burning clips: by half as much again in 19 of 20 windows.
 const LIVELY_SHARE: f32 = 0.75;
-/// Where vehicles drive before a place all the time, looks at it speak in spite of them after this long.
-const PASSED_AFTER: Duration = Duration::from_secs(15);
+/// Where vehicles drive before a place all the time, looks at it speak in spite of them after this long: longer than a queue shows its brake lights at red.
+const PASSED_AFTER: Duration = Duration::from_secs(45);
 /// Smoke must last so many times as long as a flame.
 const SMOKE_LASTS: u32 = 2;
 /// Smoke stays where it comes from: one side of it moves by no more of its width than this.
