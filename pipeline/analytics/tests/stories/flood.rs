@@ -101,16 +101,20 @@ fn marks_of_known_height_tell_the_depth_and_who_gets_through() {
     story.expect(
         "
             150.0 ? flood Clear
-            245.0 #1 began flood.street minor 36 % Steady Under10 by road (motorbike Yes, car Yes, truck Yes) since 220.0
-            305.0 #1 updated flood.street minor 61 % Rising Under10 by road (motorbike Yes, car Yes, truck Yes) since 220.0
-            315.0 #1 updated flood.street moderate 61 % Rising From10To20 by road (motorbike Slowly, car Slowly, truck Yes) since 220.0
-            375.0 #1 updated flood.street severe 62 % Rising From20To30 by kerb (motorbike No, car Slowly, truck Yes) since 220.0
-            480.0 #1 updated flood.street severe 64 % Rising From30To50 by staff (motorbike No, car No, truck Slowly) since 220.0
-            695.0 #1 updated flood.street extreme 69 % Rising Over50 by staff (motorbike No, car No, truck No) since 220.0
-            965.0 #1 updated flood.street severe 75 % Rising From30To50 by staff (motorbike No, car No, truck Slowly) since 220.0
-            1025.0 #1 updated flood.street severe 76 % Falling From30To50 by staff (motorbike No, car No, truck Slowly) since 220.0
-            1125.0 #1 updated flood.street severe 78 % Falling From20To30 by staff (motorbike No, car Slowly, truck Yes) since 220.0
-            1190.0 #1 updated flood.street moderate 80 % Falling From10To20 by step (motorbike Slowly, car Slowly, truck Yes) since 220.0
+            245.0 #1 began flood.street minor 36 % Steady under 10 cm by road (motorbike Yes, car Yes, truck Yes) since 220.0
+            280.0 #1 updated flood.street moderate 60 % Rising under 20 cm by road (motorbike unsure, car unsure, truck Yes) since 220.0
+            345.0 #1 updated flood.street moderate 62 % Rising 10 to 30 cm by kerb (motorbike unsure, car Slowly, truck Yes) since 220.0
+            355.0 #1 updated flood.street severe 62 % Rising 10 to 30 cm by step (motorbike unsure, car Slowly, truck Yes) since 220.0
+            415.0 #1 updated flood.street severe 63 % Rising 20 to 50 cm by staff (motorbike No, car unsure, truck unsure) since 220.0
+            475.0 #1 updated flood.street severe 64 % Rising 30 to 50 cm by staff (motorbike No, car No, truck Slowly) since 220.0
+            655.0 #1 updated flood.street severe 68 % Rising over 30 cm by staff (motorbike No, car No, truck unsure) since 220.0
+            665.0 #1 updated flood.street extreme 68 % Rising over 30 cm by staff (motorbike No, car No, truck unsure) since 220.0
+            725.0 #1 updated flood.street extreme 70 % Rising over 50 cm by staff (motorbike No, car No, truck No) since 220.0
+            895.0 #1 updated flood.street extreme 73 % Rising over 30 cm by staff (motorbike No, car No, truck unsure) since 220.0
+            955.0 #1 updated flood.street severe 75 % Falling 30 to 50 cm by staff (motorbike No, car No, truck Slowly) since 220.0
+            1075.0 #1 updated flood.street severe 77 % Falling 20 to 50 cm by staff (motorbike No, car unsure, truck unsure) since 220.0
+            1135.0 #1 updated flood.street severe 78 % Falling 20 to 30 cm by step (motorbike No, car Slowly, truck Yes) since 220.0
+            1175.0 #1 updated flood.street moderate 79 % Falling 10 to 30 cm by step (motorbike unsure, car Slowly, truck Yes) since 220.0
             ",
     );
 }
