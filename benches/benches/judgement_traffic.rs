@@ -114,7 +114,7 @@ fn streets(choice: &Choice, set_up: SetUp, bodies: &Bodies) -> Result<Vec<Run>> 
 /// Lists what went wrong on a street.
 fn tell(marks: &Marks, street: &str) {
     for (event, list) in &marks.wrong {
-        list.iter().for_each(|f| eprintln!("{street} at {:.1} s: {event} {}", f.t, f.what));
+        list.iter().for_each(|f| eprintln!("{street} at {:.1} s: {event} {} {:.0?}", f.t, f.what, f.who));
     }
     for p in marks.periods.iter().filter(|p| p.said.level_of_service.is_some_and(|said| said != level(p.density))) {
         eprintln!(
@@ -148,7 +148,7 @@ const ABLATIONS: [Ablation; 9] = [
     ("stopped: others must have passed", |p| p.stopped_vehicle.passed_by_min = 0),
     ("stopped: neighbours standing make a queue", |p| p.stopped_vehicle.queue_share = share(1.0)),
     ("stopped: a queue must be over for a while", |p| p.stopped_vehicle.queue_over_s = seconds(0.1)),
-    ("wrong way: most steps lead against", |p| p.wrong_way.opposing_share = share(0.0)),
+    ("wrong way: sightings are close together", |p| p.wrong_way.apart_s_max = seconds(60.0)),
     ("wrong way: far enough", |p| {
         p.wrong_way.distance_box_lengths = positive(0.1);
         p.wrong_way.distance_m = positive(0.1);

@@ -134,8 +134,9 @@ impl Detector {
         let (w, h) = (size.width as f32, size.height as f32);
         let mut b = [object.bounds[0] / w, object.bounds[1] / h, object.bounds[2] / w, object.bounds[3] / h];
         let habit = self.habit(t, object);
-        // Whoever is nearer hides the lower part: the box ends there.
-        let cut = if object.bounds[3] >= h - 1.0 { 0.0 } else { (0.75 - object.visible).max(0.0) };
+        // Whoever is nearer hides the lower part: the box ends there. What the picture's edge cuts off hides nothing.
+        let at_the_edge = object.bounds[0] <= 1.0 || object.bounds[2] >= w - 1.0 || object.bounds[3] >= h - 1.0;
+        let cut = if at_the_edge { 0.0 } else { (0.75 - object.visible).max(0.0) };
         b[3] -= cut * (b[3] - b[1]);
         let px = ((b[2] - b[0]) * (b[3] - b[1]) * w * h).max(1.0).sqrt() * 640.0 / w;
         let logit = BY_SIZE * (px / self.eyes.half_px).ln() + BY_VISIBLE * object.visible.ln() + habit.waver;

@@ -45,6 +45,8 @@ pub struct False {
     pub t: f64,
     /// What it did.
     pub what: &'static str,
+    /// What it was, and how far ahead of the camera, metres.
+    pub who: Option<(Class, f32)>,
 }
 
 /// Truth of one carriageway in one picture.
@@ -251,7 +253,7 @@ impl Marks {
             Some(o) if matches!(o.class, Class::Motorcycle | Class::Bicycle) => "rider who drives",
             Some(_) => "vehicle that drives",
         };
-        self.wrong.entry(finding.kind).or_default().push(False { t: moment.t, what });
+        self.wrong.entry(finding.kind).or_default().push(False { t: moment.t, what, who: whom.map(|o| (o.class, o.at_m[1])) });
     }
 }
 

@@ -6,6 +6,7 @@ use matpho_scene::{GroundPlane, GroundPoint, NormBox, NormPoint};
 
 use crate::{
     desk::Ground,
+    path::{Step, is_cut_below},
     road::{Mover, Road},
     zone::{PcuWeights, Purpose, Zone},
 };
@@ -17,8 +18,6 @@ const ROWS: usize = 54;
 const ROAD_TRACKS_MIN: u32 = 2;
 /// Width of a lane where the number of lanes follows from the ground plane (Vietnam: 3.0 to 3.75 m by class of road).
 const LANE_WIDTH_M: f64 = 3.5;
-/// A box that ends this near the picture's lower edge, in its own heights, is cut by it: edges of boxes tremble by some per cent.
-const CUT_HEIGHTS: f32 = 0.03;
 /// Slow as in a queue: below these speeds, or standing this long; and so many vehicles at least.
 const SLOW_KMH: f32 = 12.0;
 const SLOW_BOX_LENGTHS_PER_S: f32 = 0.6;
@@ -139,10 +138,11 @@ impl Carriageway {
         let mut standing = Vec::new();
         for mover in road.vehicles().filter(|m| self.holds(m, road)) {
             shot.vehicles += 1;
-            let looks = f32::from(u8::from(road.counts(mover))) + self.looks_uncounted(mover, road);
-            let time = pcu.of(mover.class) * looks;
-            shot.pcu += time;
-            shot.pcu_afoot += if is_cut_below(mover.spot) { 0.0 } else { time };
+            let look = f32::from(u8::from(road.counts(mover)));
+            let looks_before = |counts: fn(&Step) -> bool| self.looks_uncounted(mover, road, counts);
+            let weight = pcu.of(mover.class);
+            shot.pcu += weight * (look + looks_before(|_| true));
+            shot.pcu_afoot += weight * (if is_cut_below(mover.spot) { 0.0 } else { look } + looks_before(|step| !step.cut));
             shot.region = Some(shot.region.map_or(mover.spot, |r| r.union(mover.spot)));
             boxes.push(mover.spot);
             if self.crawls(mover, crawl).unwrap_or(false) {
@@ -163,15 +163,16 @@ impl Carriageway {
         shot
     }
 
-    /// In how many earlier looks a vehicle was here that count only now. Density is the time that vehicles spend on a road (Edie), all of it.
-    fn looks_uncounted(&self, mover: &Mover, road: &Road) -> f32 {
+    /// In how many earlier looks a vehicle was here, in a way that counts, that are counted only now. Density is the time that vehicles spend on a road
+    /// (Edie), all of it.
+    fn looks_uncounted(&self, mover: &Mover, road: &Road, counts: fn(&Step) -> bool) -> f32 {
         let step = road.step();
         if mover.seen != road.now() || mover.uncounted.is_zero() || step.is_zero() {
             return 0.0;
         }
         let since = mover.path().rev().skip(1).take_while(|s| road.now().since(s.when) <= mover.uncounted + step);
-        let (earlier, inside) =
-            since.fold((0u32, 0u32), |(n, inside), s| (n + 1, inside + u32::from(self.zone.polygon.contains(s.foot))));
+        let counted = |s: &Step| counts(s) && self.zone.polygon.contains(s.foot);
+        let (earlier, inside) = since.fold((0u32, 0u32), |(n, inside), s| (n + 1, inside + u32::from(counted(s))));
         mover.uncounted.as_secs_f32() / step.as_secs_f32() * inside as f32 / earlier.max(1) as f32
     }
 
@@ -197,11 +198,6 @@ impl Carriageway {
 /// A box that ends at the picture's lower edge touches the road beyond it: its foot is taken just inside, where zones can hold it.
 fn inside(foot: NormPoint) -> NormPoint {
     NormPoint::clamped(foot.x.clamp(0.001, 0.999), foot.y.clamp(0.001, 0.999))
-}
-
-/// Whether the picture's lower edge cuts a box.
-fn is_cut_below(bbox: NormBox) -> bool {
-    bbox.y2() + CUT_HEIGHTS * bbox.height() >= 0.999
 }
 
 /// Length of the longest queue of standing vehicles along the road.

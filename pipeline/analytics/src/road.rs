@@ -12,7 +12,7 @@ use crate::{
     flow::FlowField,
     moment::Moment,
     occlusion::{FreeShape, hidden_to},
-    path::{Step, distance, thinned},
+    path::{Step, distance, is_cut_below, thinned},
     size::CarSizes,
 };
 
@@ -373,6 +373,7 @@ impl Road {
                 x: middle.x * aspect,
                 y: middle.y,
                 length: (spot.area() * aspect).sqrt().max(1e-3),
+                cut: is_cut_below(spot),
                 sure: track.score.get() >= SURE_SCORE,
             };
             if !self.movers.contains_key(&track.id) {

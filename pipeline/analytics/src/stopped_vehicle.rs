@@ -83,6 +83,8 @@ const WITH_ITS_QUEUE: Duration = Duration::from_secs(4);
 const CASE_AFTER: Duration = Duration::from_secs(2);
 /// Within this many box lengths of an announced vehicle nobody else is announced.
 const INCIDENT_BOX_LENGTHS: f32 = 5.0;
+/// And for so long after it has gone.
+const INCIDENT_OVER: Duration = Duration::from_secs(15);
 /// A queue is one after this long.
 const QUEUE_AFTER: Duration = Duration::from_secs(2);
 /// Neighbours are those within so many of its box lengths; its own lane is so wide to either side; what is ahead of it and near.
@@ -116,6 +118,8 @@ struct Case {
     queued_at: Option<Moment>,
     behind: BTreeSet<u64>,
     passed: BTreeSet<u64>,
+    /// When it last stood beside one that was announced.
+    beside_incident_at: Option<Moment>,
     /// Since when there are any who passed it.
     passing_since: Option<Moment>,
     /// When those behind it last made a queue with it.
@@ -151,6 +155,7 @@ impl Case {
             queued_at: None,
             behind: BTreeSet::new(),
             passed: BTreeSet::new(),
+            beside_incident_at: None,
             passing_since: None,
             queued_behind_at: None,
             trace: Trace::new("stands_s", Duration::from_secs(300)),
@@ -276,9 +281,11 @@ impl Lane {
                 let itself = |m: &Mover| overlap_of(m.bbox, mover.bbox).max(overlap_of(mover.bbox, m.bbox)) >= ITSELF_OVERLAP;
                 let near = road.vehicles().filter(|m| carriageway.zone().polygon.contains(m.here().foot) && !itself(m));
                 let mut around = case.look_around(near, |m| carriageway.is_slow(m), params.queue_share.get());
-                // Who is stuck near an announced one is of the same incident.
-                around.announced =
-                    announced.iter().any(|place| distance(case.place, *place) <= INCIDENT_BOX_LENGTHS * place.length);
+                // Who is stuck near an announced one is of the same incident, and gets away a while after it.
+                if announced.iter().any(|place| distance(case.place, *place) <= INCIDENT_BOX_LENGTHS * place.length) {
+                    case.beside_incident_at = Some(now);
+                }
+                around.announced = case.beside_incident_at.is_some_and(|beside| now.since(beside) <= INCIDENT_OVER);
                 step(case, mover, &around, carriageway, road, params, desk);
                 true
             }

@@ -35,8 +35,6 @@ pub struct WrongWayParams {
     /// Sightings of a vehicle further apart than this prove no way: between them it may have been taken for another, and a stream of vehicles that is looked at
     /// too rarely seems to run backwards, as a wheel does in a film. Where pictures come more rarely, nothing is said: unknown.
     pub apart_s_max: Seconds,
-    /// This share of its steps must lead against the direction: a jump of the tracker is one step.
-    pub opposing_share: Share,
     /// Where no direction is drawn: so many vehicles must have driven through a place before its direction is known.
     pub learn_tracks_min: u32,
     /// Where no direction is drawn: length of the mean of their directions (unit vectors); a street used both ways is near 0.
@@ -52,7 +50,6 @@ impl Default for WrongWayParams {
             distance_m: Positive::of(8.0),
             frames_min: 5,
             apart_s_max: Seconds::of(0.7),
-            opposing_share: Share::of(0.8),
             learn_tracks_min: 8,
             learn_coherence: Share::of(0.9),
             gone_after_s: Seconds::of(3.0),
@@ -181,7 +178,6 @@ impl Lane {
                 && !sum.jumps
                 && -sum.along >= PACE_MIN * sum.over_s
                 && sum.steps + 1 >= params.frames_min
-                && sum.opposing as f32 >= params.opposing_share.get() * sum.steps as f32
                 && -sum.along >= AGAINST_PART_MIN * sum.gone;
             let back_on_course = sum.along > 0.0 && sum.opposing * 2 < sum.steps;
             let inside = self.carriageway.zone().polygon.contains(mover.here().foot);
@@ -247,11 +243,11 @@ fn statement(mover: &Mover, now: Moment, began: Moment, sum: &Against, trace: &T
         region: Some(mover.bbox),
         detail: Detail::Vehicle { track: mover.id, class: mover.class, duration_s: now.secs_since(began), path: mover.way() },
         proof: proof(
-            "most steps of its track lead against the direction of its places, far enough to be no reversing",
+            "the way of its track leads against the direction of its places, far enough to be no reversing",
             &[
                 ("distance_box_lengths", f64::from(params.distance_box_lengths)),
                 ("distance_m", f64::from(params.distance_m)),
-                ("opposing_share_min", f64::from(params.opposing_share)),
+                ("against_part_min", crate::window::round4(AGAINST_PART_MIN)),
                 ("frames_min", f64::from(params.frames_min)),
                 ("apart_s_max", params.apart_s_max.get()),
             ],

@@ -101,7 +101,8 @@ fn cars_that_stand_in_a_jam_do_not_park_while_motorbikes_filter_through() {
     let mut story = Story::new(plan_of(&[Congestion], surveyed_road()), 2.0, 600.0).with(jam(60.0, 640.0)).with(bikes);
     story.measurements = true;
     let said = story.play();
-    let levels: Vec<&str> = said.lines().filter_map(|line| line.split_once("level Some(")).map(|(_, level)| &level[..1]).collect();
+    let levels: Vec<&str> =
+        said.lines().filter_map(|line| line.split_once("level Some(")).map(|(_, level)| &level[..1]).collect();
     assert_eq!(levels.concat(), "AFFFFFFFFF", "{said}");
     assert!(said.contains("began traffic.congestion") && !said.contains("ended"), "{said}");
 }
@@ -248,7 +249,7 @@ fn too_few_pictures_a_second_prove_no_wrong_way() {
     story(5.0).expect(
         "
             19.0 ? wrong_way Clear
-            21.6 #1 began traffic.wrong_way severe car since 20.0
+            21.8 #1 began traffic.wrong_way severe car since 20.0
             35.0 #1 ended traffic.wrong_way severe car since 20.0 Cleared
             ",
     );
