@@ -1,6 +1,6 @@
 //! Agencies: who answers for which kinds of events where, when the rules propose to send it, and who belongs to it. Works beside a running centre.
 //!
-//! There is one list: what was imported, and what the configuration has ([[dispatch]]) whose place no imported one of the same id has taken.
+//! There is one list: what was imported, and what the configuration has (`[[dispatch]]`) whose place no imported one of the same id has taken.
 
 use std::path::{Path, PathBuf};
 
