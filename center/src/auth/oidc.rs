@@ -6,7 +6,7 @@
 //!    far as its signature, issuer, audience, expiry and nonce go ([`jwt`]).
 //! 3. [`person`] says who that is here, and as what.
 //!
-//! Not here: accounts, sessions, and that a login counts once (`store::accounts`); the routes (`api::oidc`). Why: `docs/design/0006-login.md`.
+//! Not here: accounts, sessions, and that a login counts once (`store::accounts`); the routes (`api::oidc`). Why: `docs/design/0007-login.md`.
 
 pub mod jwt;
 pub mod person;
