@@ -571,22 +571,34 @@ impl Store {
     /// The cameras that pass, by gateway and id; without their pictures.
     pub async fn cameras(&self, seen_by: &Filter) -> Result<Vec<Camera>, StoreError> {
         let parts = || seen_by.allow.iter().filter(|part| part.other);
-        let mut sql = Sql::new(select_cameras!("COALESCE(o.incidents, 0)", "FROM ("));
+        let mut sql = Sql::new(select_cameras!("CAST(0 AS BIGINT)", "FROM ("));
         reach::cameras_in(&mut sql, parts());
-        // The cross joins tell SQLite to begin with the cameras, and with the few incidents that are open: what a camera saw lies where it stands.
+        // The cross join tells SQLite to begin with the cameras.
         sql.push(
-            ") m CROSS JOIN cameras c LEFT JOIN edges g ON g.edge = c.edge
-             LEFT JOIN (SELECT ic.edge, ic.camera, COUNT(DISTINCT s.incident) AS incidents
-                        FROM incident_areas s CROSS JOIN incident_cameras ic WHERE ic.incident = s.incident AND s.is_open = ",
+            ") m CROSS JOIN cameras c LEFT JOIN edges g ON g.edge = c.edge WHERE c.edge = m.edge AND c.camera = m.camera AND ",
+        );
+        reach::camera_passes(&mut sql, "c", false, seen_by);
+        sql.push(" ORDER BY c.edge, c.camera");
+        let rows: Vec<CameraRow> = fetch_built!(self.db(), sql).map_err(to("list cameras"))?;
+        // Counted apart, from the few incidents that are open: what a camera saw lies where it stands. As a join SQLite compares each with each.
+        let mut sql = Sql::new(
+            "SELECT ic.edge, ic.camera, COUNT(DISTINCT s.incident) FROM incident_areas s CROSS JOIN incident_cameras ic
+             WHERE ic.incident = s.incident AND s.is_open = ",
         );
         sql.arg(true).push(" AND ").any(parts(), |sql, part| {
             sql.push("s.area = ").arg(&part.area);
         });
-        sql.push(" GROUP BY ic.edge, ic.camera) o ON o.edge = c.edge AND o.camera = c.camera WHERE c.edge = m.edge AND c.camera = m.camera AND ");
-        reach::camera_passes(&mut sql, "c", false, seen_by);
-        sql.push(" ORDER BY c.edge, c.camera");
-        let rows: Vec<CameraRow> = fetch_built!(self.db(), sql).map_err(to("list cameras"))?;
-        rows.into_iter().map(CameraRow::into_camera).collect()
+        sql.push(" GROUP BY ic.edge, ic.camera");
+        let counted: Vec<(String, String, i64)> = fetch_built!(self.db(), sql).map_err(to("count cameras' open incidents"))?;
+        let open: HashMap<(String, String), i64> =
+            counted.into_iter().map(|(edge, camera, count)| ((edge, camera), count)).collect();
+        let with_count = |mut row: CameraRow| {
+            let key = (row.edge, row.camera);
+            let open_incidents = open.get(&key).copied().unwrap_or_default();
+            (row.edge, row.camera) = key;
+            CameraRow { open_incidents, ..row }.into_camera()
+        };
+        rows.into_iter().map(with_count).collect()
     }
 
     /// A camera; without its picture.
