@@ -87,6 +87,11 @@ impl Carriageway {
         Ground { calibrated: self.zone.ground.is_some(), error_m: self.zone.ground_error_m }
     }
 
+    /// The way of its traffic on the ground, as a unit vector; `None` without metres, or where no way is drawn.
+    pub fn travel(&self) -> Option<(f64, f64)> {
+        self.axis.filter(|_| self.zone.direction.is_some())
+    }
+
     /// Whether distances on the road are known.
     pub fn is_measured(&self) -> bool {
         self.axis.is_some()

@@ -17,6 +17,8 @@ const WAIT_FORGOTTEN: f32 = 0.1;
 /// others again and again they wait as a rule, at a turning lane or a stop.
 const OBSTRUCTED_BOX_LENGTHS: f32 = 8.0;
 const OBSTRUCTED: Duration = Duration::from_secs(30);
+/// Where somebody drove this recently nothing was parked then.
+const DRIVEN: Duration = Duration::from_secs(60);
 /// Counts are halved at this many, so that a road that was re-marked is learned anew.
 const TRACKS_MAX: u32 = 400;
 
@@ -29,6 +31,8 @@ struct Cell {
     dy: f32,
     /// The last of them, so that each counts once in a row.
     last: Option<TrackId>,
+    /// When the last of them drove through.
+    driven: Option<Moment>,
     /// Vehicles that waited here and drove on, and the longest of the recent waits.
     waits: u32,
     wait_s_max: f32,
@@ -102,6 +106,7 @@ impl FlowField {
                 continue;
             }
             cell.last = Some(who);
+            cell.driven = Some(to.when);
             cell.tracks += 1;
             cell.dx += dx / length;
             cell.dy += dy / length;
@@ -120,6 +125,12 @@ impl FlowField {
         let cell = self.cells[row * COLUMNS + column];
         let n = cell.tracks.max(1) as f32;
         Flow { tracks: cell.tracks, dx: cell.dx / n, dy: cell.dy / n }
+    }
+
+    /// Whether somebody drove over a point just before: whoever stands there now has come since.
+    pub fn was_driven(&self, p: NormPoint, now: Moment) -> bool {
+        let (column, row) = cell_of(p);
+        self.cells[row * COLUMNS + column].driven.is_some_and(|driven| now.since(driven) <= DRIVEN)
     }
 
     /// A breakdown stands at a place.

@@ -61,6 +61,7 @@ pub mod units;
 pub mod wrong_way;
 pub mod zone;
 
+mod bearing;
 mod carriageway;
 mod desk;
 mod engine;

@@ -382,7 +382,9 @@ impl Road {
                     continue;
                 }
                 self.serials += 1;
-                let arrived = self.goes_on(track, step, aspect);
+                // What is first seen where somebody drove through just before was not parked there: it came, unseen or under another number.
+                let driven = || track.class.is_vehicle() && self.flow.was_driven(step.foot, now);
+                let arrived = self.goes_on(track, step, aspect) || driven();
                 let new = || Mover { arrived, ..Mover::new(self.serials, track, step) };
                 self.movers.insert(track.id, heir.unwrap_or_else(new));
             }

@@ -13,6 +13,7 @@ use matpho_scene::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    bearing::Bearing,
     carriageway::{Carriageway, QUEUE_VEHICLES_MIN},
     desk::{Desk, Open, Statement, proof, stop_all},
     flow::Waits,
@@ -111,7 +112,7 @@ struct Case {
     serial: u64,
     place: Step,
     since: Moment,
-    heading: Option<(f32, f32)>,
+    bearing: Option<Bearing>,
     /// Since when a queue is seen around it, without a break.
     queue_since: Option<Moment>,
     /// When it last stood in a queue for sure.
@@ -145,12 +146,14 @@ struct Around {
 }
 
 impl Case {
-    fn new(mover: &Mover, zone_heading: Option<(f32, f32)>) -> Self {
+    fn new(mover: &Mover, zone_heading: Option<(f32, f32)>, carriageway: &Carriageway, aspect: f32) -> Self {
+        let place = mover.here();
+        let bearing = |heading| Bearing::new(place, heading, aspect, carriageway.zone().ground, carriageway.travel());
         Self {
             serial: mover.serial,
-            place: mover.here(),
+            place,
             since: mover.stands_since(),
-            heading: zone_heading.or_else(|| mover.heading()),
+            bearing: zone_heading.or_else(|| mover.heading()).map(bearing),
             queue_since: None,
             queued_at: None,
             behind: BTreeSet::new(),
@@ -178,7 +181,7 @@ impl Case {
             let stands = is_slow(other);
             let (dx, dy) = ((there.x - self.place.x) / self.place.length, (there.y - self.place.y) / self.place.length);
             let is_near = dx.hypot(dy) <= NEAR_BOX_LENGTHS;
-            let Some((hx, hy)) = self.heading else {
+            let Some(bearing) = self.bearing else {
                 all.add(stands);
                 behind_too[0].add(stands);
                 if is_near {
@@ -186,7 +189,7 @@ impl Case {
                 }
                 continue;
             };
-            let (along, aside) = (dx * hx + dy * hy, (dx * hy - dy * hx).abs());
+            let (along, aside) = bearing.of(self.place, there);
             let (behind, in_lane) = (along < -BEHIND_BOX_LENGTHS, aside < LANE_BOX_LENGTHS);
             behind_too[0].add(stands);
             if !(stands && behind) {
@@ -258,7 +261,7 @@ impl Lane {
             // One that came along the other carriageway, and whose box reaches over.
             let of_another = zone_heading.zip(mover.heading()).is_some_and(|((zx, zy), (hx, hy))| zx * hx + zy * hy < 0.0);
             if !of_another && !self.cases.iter().any(|case| case.serial == mover.serial) {
-                self.cases.push(Case::new(mover, zone_heading));
+                self.cases.push(Case::new(mover, zone_heading, &self.carriageway, aspect));
             }
         }
         let carriageway = &self.carriageway;

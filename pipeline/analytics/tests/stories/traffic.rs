@@ -1,6 +1,7 @@
 //! Jams, queues, stalled cars, riders.
 
-use matpho_analytics::{Analytic::*, CameraPlan, PcuWeights, units::Seconds};
+use matpho_analytics::{Analytic::*, CameraPlan, PcuWeights, Purpose, Zone, units::Seconds};
+use matpho_scene::{GroundPlane, Polygon};
 
 use crate::script::*;
 
@@ -151,6 +152,42 @@ fn a_stalled_car_is_found_while_others_pass() {
             70.6 #1 ended traffic.stopped_vehicle moderate car since 14.8 Cleared
             ",
     );
+}
+
+/// A road up the right side of the picture, its traffic driving away, with metres: 20 m of a picture's width, 60 m of its height.
+fn slanting_road() -> Zone {
+    let polygon = Polygon::try_from(vec![[0.2, 0.5], [0.6, 0.5], [1.0, 0.9], [0.6, 0.9]]).unwrap();
+    let ground = GroundPlane { matrix: [20.0, -20.0, 0.0, 0.0, -60.0, 60.0, 0.0, 0.0, 1.0] };
+    let direction = Some([[0.8, 0.9], [0.4, 0.5]].try_into().unwrap());
+    Zone { ground: Some(ground), direction, ..Zone::new("road".parse().unwrap(), Purpose::Carriageway, polygon) }
+}
+
+#[test]
+fn who_passes_beside_a_slanting_lane_is_told_by_metres() {
+    // In the picture those on its left are ahead of it from the first on.
+    let stalled = car(&[(5.0, 0.88, 0.88), (8.0, 0.75, 0.75), (60.0, 0.75, 0.75)]);
+    let riders = (0..3).map(|n| 9.0 + 3.0 * n as f64).map(|t| motorbike(&[(t, 0.68, 0.88), (t + 4.0, 0.33, 0.53)]));
+    Story::new(plan_of(&[StoppedVehicle], slanting_road()), 5.0, 60.0).with([stalled]).with(riders).expect(
+        "
+            18.0 #1 began traffic.stopped_vehicle moderate car since 8.0
+            ",
+    );
+}
+
+#[test]
+fn what_is_first_seen_where_others_just_drove_has_come_and_was_not_parked() {
+    let first_seen_at = |y: f32| car(&[(33.0, 0.5, y), (60.0, 0.5, y)]);
+    let story = |things: Thing| {
+        let drove = flow(0.0, 20.0, 2.5, 0.7);
+        Story::new(plan_of(&[StoppedVehicle], road()), 5.0, 60.0).with(drove).with(flow(20.0, 60.0, 2.5, 0.82)).with([things])
+    };
+    story(first_seen_at(0.7)).expect(
+        "
+            43.0 #1 began traffic.stopped_vehicle moderate car since 33.0
+            ",
+    );
+    // At the kerb, where nobody drives, it may have been parked all along.
+    story(first_seen_at(0.56)).expect("");
 }
 
 #[test]
