@@ -250,6 +250,9 @@ impl Seat {
         let mut outputs = self.judge.time(self.media_now());
         if self.confirmation.take() {
             tracing::info!(camera = %self.config.id, "a person confirms the view: the zones fit the picture as it is");
+            if let Err(error) = self.health.accept_view() {
+                tracing::warn!(camera = %self.config.id, error = %crate::chain(&error), "the view cannot be taken; the next good pictures take its place");
+            }
             outputs.extend(self.judge.confirm_view(self.media_now()));
         }
         self.hand_on(outputs, models, outlets);

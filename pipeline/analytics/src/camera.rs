@@ -303,8 +303,6 @@ pub(crate) struct CameraWatch {
     /// First of the readings in a row without change, and how many.
     still: Option<(Moment, u32)>,
     still_last: Moment,
-    /// A displacement that a person accepted.
-    accepted_shift: (f32, f32),
     measured: bool,
 }
 
@@ -331,7 +329,6 @@ impl CameraWatch {
             change: Usual::default(),
             still: None,
             still_last: Moment::default(),
-            accepted_shift: (0.0, 0.0),
             measured: false,
         }
     }
@@ -511,10 +508,7 @@ impl CameraWatch {
 
     fn look_moved(&self, health: &PictureHealth, usual_sharpness: Option<f32>) -> Look {
         let p = &self.params;
-        let shift = health.shift.filter(|s| s.response >= SHIFT_RESPONSE_MIN).map_or(0.0, |s| {
-            let (dx, dy) = (s.dx - self.accepted_shift.0, s.dy - self.accepted_shift.1);
-            dx.abs().max(dy.abs())
-        });
+        let shift = health.shift.filter(|s| s.response >= SHIFT_RESPONSE_MIN).map_or(0.0, |s| s.dx.abs().max(s.dy.abs()));
         let sharp = usual_sharpness.is_none_or(|usual| health.sharpness >= MOVED_SHARPNESS_RATIO * usual);
         let likeness_min = self.likeness.known().map(|usual| p.moved_likeness_ratio.get() * usual);
         let unlike = sharp && health.likeness.zip(likeness_min).is_some_and(|(likeness, min)| likeness < min);
@@ -532,11 +526,8 @@ impl CameraWatch {
         }
     }
 
-    /// A person confirmed that the zones fit the picture as it is. `last` is the last measured health, if any.
-    pub fn confirm_view(&mut self, at: MediaTime, last: Option<&PictureHealth>, desk: &mut Desk) {
-        if let Some(shift) = last.and_then(|health| health.shift) {
-            self.accepted_shift = (shift.dx, shift.dy);
-        }
+    /// A person confirmed that the zones fit the picture as it is; pictures are compared with it from now on.
+    pub fn confirm_view(&mut self, at: MediaTime, desk: &mut Desk) {
         self.likeness = Usual::default();
         self.sharpness = Usual::default();
         self.moved.latch = Latch::Off;

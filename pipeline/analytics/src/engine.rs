@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use matpho_scene::{
-    Class, MediaTime, NormBox, PictureHealth, ZoneId,
+    Class, MediaTime, NormBox, ZoneId,
     event::{DepthBand, DepthRange},
     measurement::Judgement,
 };
@@ -47,7 +47,6 @@ pub struct CameraAnalytics {
     desk: Desk,
     latest: MediaTime,
     camera: CameraWatch,
-    last_health: Option<PictureHealth>,
     road: Road,
     traffic_eye: Eye,
     water_eye: Eye,
@@ -79,7 +78,6 @@ impl CameraAnalytics {
             desk: Desk::default(),
             latest: MediaTime::ZERO,
             camera: CameraWatch::new(p.camera, plan.runs(Analytic::Camera)),
-            last_health: None,
             road: Road::new(p.stopped_vehicle.move_box_lengths.get(), p.pedestrian.rider_overlap.get()),
             traffic_eye: Eye::default(),
             water_eye: Eye::default(),
@@ -127,7 +125,7 @@ impl CameraAnalytics {
             Input::Frame(observation) => self.frame(at, observation),
             Input::Stream(state) => self.camera.stream(at, state, &mut self.desk),
             Input::Timeout => self.camera.time(at, &mut self.desk),
-            Input::ConfirmView => self.camera.confirm_view(at, self.last_health.as_ref(), &mut self.desk),
+            Input::ConfirmView => self.camera.confirm_view(at, &mut self.desk),
             Input::Stop => self.stop(at),
         }
         self.close_eyes();
@@ -149,9 +147,6 @@ impl CameraAnalytics {
     }
 
     fn frame(&mut self, at: MediaTime, seen: Observation<'_>) {
-        if let Some(health) = seen.health {
-            self.last_health = Some(*health);
-        }
         self.camera.picture(at, seen.health, &mut self.desk);
         let drawn = self.plan.is_drawn();
         let hidden = |camera: &CameraWatch, analytic| camera.sight(analytic, drawn) != Sight::Clear;

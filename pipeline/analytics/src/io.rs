@@ -19,7 +19,8 @@ pub enum Input<'a> {
     Stream(StreamState<'a>),
     /// Time passed: [`crate::CameraAnalytics::poll_timeout`] is due.
     Timeout,
-    /// A person says that the zones fit the picture as it is: a moved camera counts as standing where it stands.
+    /// A person says that the zones fit the picture as it is: a moved camera counts as standing where it stands. Whoever measures the picture's
+    /// health measures shift and likeness against this picture from now on.
     ConfirmView,
     /// No more input will come: the file ended, or the gateway was told to stop. Open events end as
     /// [`matpho_scene::event::EndReason::Stopped`], and what was measured so far comes out.

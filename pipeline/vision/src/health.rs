@@ -83,10 +83,20 @@ impl HealthProbe {
         Ok(())
     }
 
-    /// Forgets the reference; the next good pictures make a new one. For a camera that was moved on purpose.
-    pub fn forget_reference(&mut self) {
+    /// Takes the view as it is: the picture measured last becomes the reference, or the next good pictures do where that one is too dark, glaring or uniform.
+    /// For a camera that was moved.
+    pub fn accept_view(&mut self) -> Result<(), HealthError> {
         self.reference = None;
         self.candidates.clear();
+        let Some(grey) = &self.previous else { return Ok(()) };
+        let size = PictureSize { width: grey.cols() as u32, height: grey.rows() as u32 };
+        let failed = |source| HealthError { attempted: "take the view as it is", size, source };
+        let (luma_mean, luma_std) = mean_and_std(grey).map_err(failed)?;
+        if is_good(luma_mean, luma_std) {
+            let edges = Edges::of(grey).map_err(failed)?;
+            self.reference = Some(Reference { grey: grey.try_clone().map_err(failed)?, edges });
+        }
+        Ok(())
     }
 
     /// The grey, small picture that shift and likeness are measured against, to be kept over a restart and handed to
@@ -114,7 +124,7 @@ impl HealthProbe {
             let edges = Edges::of(&grey).map_err(failed("find the edges"))?;
             likeness = Some(reference.edges.likeness(&edges));
             shift = reference.edges.shift_to(&edges).map_err(failed("measure the shift"))?;
-        } else if REFERENCE_LUMA.contains(&luma_mean) && luma_std >= REFERENCE_STD_MIN {
+        } else if is_good(luma_mean, luma_std) {
             self.consider(&grey).map_err(failed("make a reference"))?;
         }
         self.previous = Some(grey);
@@ -152,6 +162,11 @@ impl HealthProbe {
         imgproc::cvt_color_def(&small, &mut grey, imgproc::COLOR_RGB2GRAY)?;
         Ok(grey)
     }
+}
+
+/// Whether a picture may be a reference.
+fn is_good(luma_mean: f32, luma_std: f32) -> bool {
+    REFERENCE_LUMA.contains(&luma_mean) && luma_std >= REFERENCE_STD_MIN
 }
 
 fn mean_and_std(grey: &impl core::ToInputArray) -> opencv::Result<(f32, f32)> {

@@ -204,8 +204,21 @@ fn the_first_good_pictures_make_the_reference() {
     let mut restarted = HealthProbe::new();
     restarted.set_reference(&kept).unwrap();
     assert!(restarted.measure(&see(DAY)).unwrap().likeness.unwrap() > 0.8);
-    probe.forget_reference();
-    assert_eq!(probe.measure(&see(DAY)).unwrap().likeness, None);
+}
+
+#[test]
+fn a_view_is_accepted_as_it_is() {
+    let mut probe = probe();
+    let black = Picture::from_rgb(SIZE, vec![0; SIZE.pixels() * 3]).unwrap();
+    let away = see(View { pan: (90.0, 30.0), ..DAY });
+    probe.measure(&away).unwrap();
+    probe.accept_view().unwrap();
+    let health = probe.measure(&away).unwrap();
+    assert!(health.likeness.unwrap() > 0.99, "{health:?}");
+
+    probe.measure(&black).unwrap();
+    probe.accept_view().unwrap();
+    assert_eq!(probe.measure(&away).unwrap().likeness, None, "a black picture is no view: the next good ones are");
 }
 
 #[test]

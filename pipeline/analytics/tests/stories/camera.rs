@@ -100,7 +100,7 @@ fn a_moved_camera_makes_zones_void_until_somebody_confirms_the_view() {
     let mut story = Story::new(plan(road(), |_| {}), 2.0, 150.0)
         .with(flow(0.0, 150.0, 2.5, 0.82))
         .with([stalled])
-        .fault(60.0, 200.0, Fault::Moved)
+        .fault(60.0, 140.0, Fault::Moved)
         .ask(80.0, StoppedVehicle)
         .ask(80.0, Fire)
         .ask(130.0, StoppedVehicle);
@@ -113,6 +113,7 @@ fn a_moved_camera_makes_zones_void_until_somebody_confirms_the_view() {
             80.0 ? fire Clear
             110.0 #2 ended camera.moved moderate (the view is displaced by 20 % of the picture) since 60.0 Cleared
             130.0 ? stopped_vehicle Present
+            145.0 #3 began camera.moved moderate (the view is displaced by 20 % of the picture) since 140.0
             ",
     );
 }

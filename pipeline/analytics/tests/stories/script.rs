@@ -257,6 +257,12 @@ impl Story {
 
     fn show(&self, analytics: &mut CameraAnalytics, t: f64, at: MediaTime) {
         let fault = self.faults.iter().find(|(from, to, _)| (*from..*to).contains(&t)).map(|f| f.2);
+        // A confirmed view is what pictures are compared with: the view before it is the one that is displaced.
+        let fault = match (fault, self.confirms_view_at.is_some_and(|when| when <= t)) {
+            (Some(Fault::Moved), true) => None,
+            (None, true) => Some(Fault::Moved),
+            (fault, _) => fault,
+        };
         // A camera that cannot see shows nothing; a frozen one shows what was there when it froze.
         let shown_t = match fault {
             Some(Fault::Frozen) => self.faults.iter().find(|f| f.2 == Fault::Frozen).map_or(t, |f| f.0),
