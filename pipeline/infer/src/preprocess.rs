@@ -1,11 +1,12 @@
-//! From a picture to a network's input: bilinear resize, straight from RGB rows into the planes, into a buffer that is kept.
+//! From a picture to a network's input: resize, straight from RGB rows into the planes, into a buffer that is kept.
 //!
-//! Samples lie where OpenCV's `INTER_LINEAR` has them (half-pixel centres, two taps a side), which is what the models were trained and
-//! their thresholds were set with; the result differs by rounding only.
+//! A network is shown what it was trained on, as its entry says ([`Shrink`]): `Bilinear` samples where OpenCV's `INTER_LINEAR` does
+//! (half-pixel centres, two pixels a side), `Average` weighs the pixels that a target pixel covers, as `INTER_AREA` does. A side that
+//! grows is bilinear either way. The results differ from OpenCV's by rounding only.
 
 use matpho_scene::{Picture, PictureSize};
 
-use crate::registry::{Channels, InputSpec, Resize};
+use crate::registry::{Channels, InputSpec, Resize, Shrink};
 
 /// A part of a picture, in its pixels; lies inside the picture and is at least 1 by 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,26 +105,71 @@ pub struct Preprocessor {
 struct Plan {
     window: PictureSize,
     content: PictureSize,
-    columns: Vec<Tap>,
-    lines: Vec<Tap>,
+    columns: Shares,
+    lines: Shares,
 }
 
-/// A target pixel is `(256 - weight) / 256` of the source pixel `a` and `weight / 256` of `b`.
+/// Which source pixels make each target pixel of one side.
+#[derive(Debug)]
+struct Shares {
+    /// `pairs_each` for each target pixel.
+    pairs: Vec<Pair>,
+    pairs_each: usize,
+}
+
+/// Two neighbouring source pixels and their weights in the target pixel, in 256ths: those of all its pairs sum up to 256.
+/// Two at a time, so that bilinear resize is the case of one pair. A pixel that is not needed has the weight 0.
 #[derive(Debug, Clone, Copy)]
-struct Tap {
-    a: u32,
-    b: u32,
-    weight: u16,
+struct Pair {
+    at: [u32; 2],
+    weights: [u16; 2],
 }
 
-fn taps(source: u32, target: u32) -> Vec<Tap> {
-    let factor = f64::from(source) / f64::from(target);
-    let tap = |i: u32| {
-        let place = ((f64::from(i) + 0.5) * factor - 0.5).clamp(0.0, f64::from(source - 1));
-        let a = place.floor();
-        Tap { a: a as u32, b: (a as u32 + 1).min(source - 1), weight: ((place - a) * 256.0).round() as u16 }
-    };
-    (0..target).map(tap).collect()
+impl Shares {
+    fn new(source: u32, target: u32, shrink: Shrink) -> Self {
+        match shrink {
+            Shrink::Average if source > target => Self::covered(source, target),
+            _ => Self::nearest(source, target),
+        }
+    }
+
+    /// The two source pixels that lie nearest to the target pixel's centre.
+    fn nearest(source: u32, target: u32) -> Self {
+        let factor = f64::from(source) / f64::from(target);
+        let pair = |i: u32| {
+            let place = ((f64::from(i) + 0.5) * factor - 0.5).clamp(0.0, f64::from(source - 1));
+            let (a, weight) = (place.floor(), ((place - place.floor()) * 256.0).round() as u16);
+            Pair { at: [a as u32, (a as u32 + 1).min(source - 1)], weights: [256 - weight, weight] }
+        };
+        Self { pairs: (0..target).map(pair).collect(), pairs_each: 1 }
+    }
+
+    /// All source pixels that the target pixel covers, each as much as it is covered. In whole numbers: a pixel of the source is
+    /// `target` long, one of the target is `source` long.
+    fn covered(source: u32, target: u32) -> Self {
+        let (long, short) = (u64::from(source), u64::from(target));
+        let pixels = |i: u64| (i * long / short, ((i + 1) * long).div_ceil(short));
+        let most = (0..short).map(|i| pixels(i).1 - pixels(i).0).max().unwrap_or(0);
+        let pairs_each = most.div_ceil(2);
+        let pair = |i: u64, nth: u64| {
+            let (first, end) = pixels(i);
+            // What lies left of a source pixel is rounded, not its weight: so the weights sum up to 256.
+            let left = |pixel: u64| {
+                let covered = (pixel * short).clamp(i * long, (i + 1) * long) - i * long;
+                (covered * 512 + long) / (2 * long)
+            };
+            let at = [0, 1].map(|side| first + 2 * nth + side);
+            let weights = at.map(|pixel| (left(pixel + 1) - left(pixel)) as u16);
+            Pair { at: at.map(|pixel| pixel.min(end - 1) as u32), weights }
+        };
+        let pairs = (0..short).flat_map(|i| (0..pairs_each).map(move |nth| pair(i, nth))).collect();
+        Self { pairs, pairs_each: pairs_each as usize }
+    }
+
+    /// The pairs of each target pixel.
+    fn targets(&self) -> std::slice::ChunksExact<'_, Pair> {
+        self.pairs.chunks_exact(self.pairs_each)
+    }
 }
 
 impl Preprocessor {
@@ -146,8 +192,8 @@ impl Preprocessor {
         let plan = planned.unwrap_or_else(|| {
             self.fill_bars();
             self.line.resize(window.size.width as usize * 3, 0);
-            let columns = taps(window.size.width, fit.content.width);
-            let lines = taps(window.size.height, fit.content.height);
+            let columns = Shares::new(window.size.width, fit.content.width, self.spec.shrink);
+            let lines = Shares::new(window.size.height, fit.content.height, self.spec.shrink);
             Plan { window: window.size, content: fit.content, columns, lines }
         });
         let order = match self.spec.channels {
@@ -201,21 +247,33 @@ fn resize<T>(
     let plane = input.pixels();
     let (first, rest) = values.split_at_mut(plane);
     let (second, third) = rest.split_at_mut(plane);
-    for (y, tap) in plan.lines.iter().enumerate() {
-        for ((out, &a), &b) in line.iter_mut().zip(row(tap.a)).zip(row(tap.b)) {
-            *out = u16::from(a) * (256 - tap.weight) + u16::from(b) * tap.weight;
+    for (y, pairs) in plan.lines.targets().enumerate() {
+        for (nth, pair) in pairs.iter().enumerate() {
+            let [above, below] = pair.weights;
+            let rows = row(pair.at[0]).iter().zip(row(pair.at[1]));
+            let sums = rows.map(|(&a, &b)| u16::from(a) * above + u16::from(b) * below);
+            if nth == 0 {
+                line.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum);
+            } else {
+                line.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum);
+            }
         }
         let pixels = line.as_chunks::<3>().0;
         let at = y * input.width as usize;
         let width = plan.content.width as usize;
         let planes = (&mut first[at..][..width], &mut second[at..][..width], &mut third[at..][..width]);
-        for (((tap, v0), v1), v2) in plan.columns.iter().zip(planes.0).zip(planes.1).zip(planes.2) {
-            let (a, b) = (pixels[tap.a as usize], pixels[tap.b as usize]);
-            let (left, right) = (256 - u32::from(tap.weight), u32::from(tap.weight));
-            let sum = |c: usize| u32::from(a[order[c]]) * left + u32::from(b[order[c]]) * right;
-            *v0 = value(0, sum(0));
-            *v1 = value(1, sum(1));
-            *v2 = value(2, sum(2));
+        for (((pairs, v0), v1), v2) in plan.columns.targets().zip(planes.0).zip(planes.1).zip(planes.2) {
+            let mut sums = [0u32; 3];
+            for pair in pairs {
+                let [a, b] = pair.at.map(|x| pixels[x as usize]);
+                let [left, right] = pair.weights.map(u32::from);
+                for (sum, (&a, &b)) in sums.iter_mut().zip(a.iter().zip(&b)) {
+                    *sum += u32::from(a) * left + u32::from(b) * right;
+                }
+            }
+            *v0 = value(0, sums[order[0]]);
+            *v1 = value(1, sums[order[1]]);
+            *v2 = value(2, sums[order[2]]);
         }
     }
 }
@@ -227,7 +285,8 @@ mod tests {
     use super::*;
 
     fn spec(width: u32, height: u32, resize: Resize) -> InputSpec {
-        InputSpec { size: PictureSize { width, height }, channels: Channels::Bgr, mean: [0.0; 3], scale: [1.0; 3], resize }
+        let size = PictureSize { width, height };
+        InputSpec { size, channels: Channels::Bgr, mean: [0.0; 3], scale: [1.0; 3], resize, shrink: Shrink::Bilinear }
     }
 
     fn picture(width: u32, height: u32, pixel: impl Fn(u32, u32) -> [u8; 3]) -> Picture {
@@ -244,21 +303,17 @@ mod tests {
         }
     }
 
-    /// Bilinear resize by the book, one pixel at a time.
-    fn by_the_book(picture: &Picture, content: PictureSize, x: u32, y: u32, channel: usize) -> f64 {
-        let size = picture.size();
-        let place = |i: u32, from: u32, to: u32| {
-            ((f64::from(i) + 0.5) * f64::from(from) / f64::from(to) - 0.5).clamp(0.0, f64::from(from - 1))
-        };
-        let (px, py) = (place(x, size.width, content.width), place(y, size.height, content.height));
-        let at = |x: f64, y: f64| {
-            let (x, y) = (x.min(f64::from(size.width - 1)), y.min(f64::from(size.height - 1)));
-            f64::from(picture.row(y as u32)[x as usize * 3 + channel])
-        };
-        let (x0, y0, fx, fy) = (px.floor(), py.floor(), px.fract(), py.fract());
-        let top = at(x0, y0) * (1.0 - fx) + at(x0 + 1.0, y0) * fx;
-        let bottom = at(x0, y0 + 1.0) * (1.0 - fx) + at(x0 + 1.0, y0 + 1.0) * fx;
-        top * (1.0 - fy) + bottom * fy
+    /// Source pixels and weights of a target pixel, by the book: between two centres, or as much as is covered.
+    fn by_the_book(i: u32, from: u32, to: u32, shrink: Shrink) -> Vec<(u32, f64)> {
+        let factor = f64::from(from) / f64::from(to);
+        if shrink == Shrink::Average && from > to {
+            let (left, right) = (f64::from(i) * factor, f64::from(i + 1) * factor);
+            let covered = |x: u32| (right.min(f64::from(x + 1)) - left.max(f64::from(x))).max(0.0);
+            (0..from).map(|x| (x, covered(x) / factor)).filter(|(_, weight)| *weight > 1e-9).collect()
+        } else {
+            let place = ((f64::from(i) + 0.5) * factor - 0.5).clamp(0.0, f64::from(from - 1));
+            vec![(place as u32, 1.0 - place.fract()), ((place as u32 + 1).min(from - 1), place.fract())]
+        }
     }
 
     #[test]
@@ -298,28 +353,53 @@ mod tests {
         assert_eq!(fit.to_picture([0.0, 0.0, 2.0, 2.0]), [0.5, 0.0, 1.0, 1.0]);
     }
 
+    #[test]
+    fn averaging_loses_no_pixel() {
+        // Stripes three pixels apart, of which two pixels a target pixel would see all or nothing.
+        let stripes = picture(12, 3, |x, _| [if x % 3 == 1 { 255 } else { 0 }; 3]);
+        let mut spec = spec(4, 1, Resize::Stretch);
+        assert_eq!(filled(spec.clone(), &stripes), [255.0; 12]);
+        spec.shrink = Shrink::Average;
+        // 85 would be right; in 256ths a third is 85 or 86.
+        let averaged = filled(spec.clone(), &stripes);
+        assert!(averaged.iter().all(|value| (value - 85.0).abs() < 0.7), "{averaged:?}");
+        // Sides that halve are exact, a part of a pixel counts as a part.
+        let ramp = picture(6, 1, |x, _| [x as u8 * 40; 3]);
+        spec.size.width = 3;
+        assert_eq!(filled(spec.clone(), &ramp)[..3], [20.0, 100.0, 180.0]);
+        spec.size.width = 4;
+        let quarters = filled(spec, &ramp);
+        for (got, want) in quarters.iter().zip([40.0 / 3.0, 200.0 / 3.0, 400.0 / 3.0, 560.0 / 3.0]) {
+            assert!((got - want).abs() < 0.2, "{quarters:?}");
+        }
+    }
+
     fn any_resize() -> impl Strategy<Value = Resize> {
         prop_oneof![Just(Resize::Stretch), any::<u8>().prop_map(|pad| Resize::Letterbox { pad })]
     }
 
     proptest! {
         #[test]
-        fn pixels_are_where_bilinear_resize_has_them(
+        fn pixels_are_what_the_book_has(
             (w, h, tw, th) in (1u32..40, 1u32..40, 1u32..40, 1u32..40), resize in any_resize(), seed in any::<u32>(),
+            shrink in prop_oneof![Just(Shrink::Bilinear), Just(Shrink::Average)],
         ) {
             let noise = picture(w, h, |x, y| {
                 let n = (x * 31 + y * 17).wrapping_mul(2_654_435_761).wrapping_add(seed);
                 [(n >> 8) as u8, (n >> 16) as u8, (n >> 24) as u8]
             });
-            let spec = spec(tw, th, resize);
+            let spec = InputSpec { shrink, ..spec(tw, th, resize) };
             let content = content(noise.size(), &spec);
             let values = filled(spec, &noise);
             for (x, y) in (0..content.height).flat_map(|y| (0..content.width).map(move |x| (x, y))) {
+                let (columns, lines) = (by_the_book(x, w, content.width, shrink), by_the_book(y, h, content.height, shrink));
+                // Each border between two of a side's pixels is rounded to 1/256: at most 255/512 a border.
+                let rounding = 0.5 * (columns.len() + lines.len() - 2) as f64;
                 for c in 0..3 {
                     let got = f64::from(values[c * (tw * th) as usize + (y * tw + x) as usize]);
-                    let want = by_the_book(&noise, content, x, y, 2 - c);
-                    // Weights are rounded to 1/256 on both sides: at most 255/512 each.
-                    prop_assert!((got - want).abs() <= 1.0, "at {x},{y},{c}: {got} for {want}");
+                    let across = |row: &[u8]| columns.iter().map(|(x, weight)| weight * f64::from(row[*x as usize * 3 + 2 - c])).sum::<f64>();
+                    let want = lines.iter().map(|(y, weight)| weight * across(noise.row(*y))).sum::<f64>();
+                    prop_assert!((got - want).abs() <= rounding + 1e-3, "at {x},{y},{c}: {got} for {want}");
                 }
             }
         }

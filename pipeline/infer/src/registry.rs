@@ -84,6 +84,17 @@ pub enum Resize {
     Stretch,
 }
 
+/// How a side that gets smaller is made so. What a network is shown should look like what it was trained on: by two pixels each, a
+/// picture of 1080 lines keeps its grain at 224, and lines thinner than the gaps between come and go; averaged, they fade.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Shrink {
+    /// Between the two source pixels nearest to a target pixel's centre, OpenCV's `INTER_LINEAR`: what public detectors were made for.
+    #[default]
+    Bilinear,
+    /// The mean of the source pixels that a target pixel covers, OpenCV's `INTER_AREA`. Reads every pixel of the picture.
+    Average,
+}
+
 /// What a network wants to be fed: `[1, 3, height, width]`, `(pixel - mean) * scale` with pixels of 0 to 255.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InputSpec {
@@ -97,6 +108,8 @@ pub struct InputSpec {
     pub scale: [f32; 3],
     /// How the picture is brought to `size`.
     pub resize: Resize,
+    /// How its sides are made smaller; bilinear where the registry does not say.
+    pub shrink: Shrink,
 }
 
 /// What a network answers.

@@ -6,7 +6,7 @@ mod common;
 use std::path::Path;
 
 use common::TINY_YOLOX;
-use matpho_infer::{Family, Model, Output, Registry, Resize, SessionOptions};
+use matpho_infer::{Family, Model, Output, Registry, Resize, SessionOptions, Shrink};
 use matpho_scene::{Class, Picture, PictureSize};
 
 fn parse(text: &str) -> Result<Registry, String> {
@@ -27,8 +27,15 @@ fn a_right_entry_is_read_whole() {
     assert_eq!((entry.family, entry.nms_iou), (Family::Yolox, Some(0.5)));
     assert_eq!(entry.file, Path::new("models/tiny.onnx"));
     assert_eq!((entry.input.size, entry.input.resize), (PictureSize { width: 16, height: 8 }, Resize::Stretch));
+    assert_eq!(entry.input.shrink, Shrink::Bilinear);
     assert_eq!((entry.output.decoded, &entry.output.strides[..]), (false, &[8][..]));
     assert_eq!((entry.threshold(Class::Car), entry.threshold(Class::Bus)), (Some(0.5), None));
+}
+
+#[test]
+fn a_model_may_ask_for_averaged_pictures() {
+    let registry = parse(&with("\"stretch\"", "\"stretch\"\nshrink = \"average\"")).unwrap();
+    assert_eq!(registry.entries()[0].input.shrink, Shrink::Average);
 }
 
 #[test]
@@ -84,6 +91,11 @@ fn complaints_name_line_and_key() {
             "\"stretch\"",
             "\"stretch\"\npad = 114",
             "line 19: model[tiny].input.pad: goes with resize = \"letterbox\" only: a stretched picture has no bars",
+        ),
+        (
+            "\"stretch\"",
+            "\"stretch\"\nshrink = \"area\"",
+            "line 19: model[tiny].input.shrink: expected \"bilinear\" or \"average\", found \"area\"",
         ),
         (
             "strides = [8]",

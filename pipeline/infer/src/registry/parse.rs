@@ -6,7 +6,7 @@ use matpho_scene::{Class, ModelId, PictureSize};
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    Channels, Entry, Family, InputSpec, OutputSpec, RegistryProblem, Resize,
+    Channels, Entry, Family, InputSpec, OutputSpec, RegistryProblem, Resize, Shrink,
     reader::{Complaints, Reader, describe, number},
 };
 
@@ -146,6 +146,10 @@ fn input<'r>(table: &'r Reader<'r>) -> Option<InputSpec> {
             None
         }
     };
+    let shrink = match table.optional("shrink") {
+        Some(value) => value.word(&[("bilinear", Shrink::Bilinear), ("average", Shrink::Average)]),
+        None => Some(Shrink::default()),
+    };
     table.finish();
     layout?;
     Some(InputSpec {
@@ -154,6 +158,7 @@ fn input<'r>(table: &'r Reader<'r>) -> Option<InputSpec> {
         mean: mean?,
         scale: scale?,
         resize: resize?,
+        shrink: shrink?,
     })
 }
 
