@@ -32,20 +32,26 @@ class Model:
         entry = next(m for m in tomllib.loads((MODELS / "registry.toml").read_text(encoding="utf-8"))["model"] if m["id"] == name)
         self.entry, self.classes = entry, entry["classes"]
         self.width, self.height, self.stretch = entry["input"]["width"], entry["input"]["height"], entry["input"]["resize"] == "stretch"
+        self.average = entry["input"].get("shrink") == "average"
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.log_severity_level = 1, 3
         self.session = onnxruntime.InferenceSession(str(path or MODELS / entry["file"]), options, providers=["CPUExecutionProvider"])
         self.name = self.session.get_inputs()[0].name
         self.grid, self.seconds, self.pictures = anchor_grid(self.width, self.height, entry["output"]["strides"]), 0.0, 0
 
+    def resized(self, picture, width, height):
+        """As the gateway does it: averaged where the registry says so and the picture gets smaller."""
+        smaller = picture.shape[1] >= width and picture.shape[0] >= height
+        return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if self.average and smaller else cv2.INTER_LINEAR)
+
     def feed(self, picture):
         """The input for one picture [1, 3, h, w], and the factors from input pixels back to its own."""
         h, w = picture.shape[:2]
         if self.stretch:
-            x, back = cv2.resize(picture, (self.width, self.height)), (w / self.width, h / self.height)
+            x, back = self.resized(picture, self.width, self.height), (w / self.width, h / self.height)
         else:
             f = min(self.width / w, self.height / h)
-            small = cv2.resize(picture, (round(w * f), round(h * f)))
+            small = self.resized(picture, round(w * f), round(h * f))
             x = np.full((self.height, self.width, 3), 114, np.uint8)
             x[: small.shape[0], : small.shape[1]] = small
             back = (1 / f, 1 / f)
