@@ -21,8 +21,9 @@ def _digest(scene):
     return hashlib.sha256(scene.encode()).hexdigest()
 
 
-def by_scene(known, kinds, without=None, share=1.0, shared=()):
-    """Indices of pictures by kind and scene: all scenes, or those outside a fold; of the kinds `shared` only a share of the scenes (learning curve).
+def by_scene(known, kinds, without=None, share=1.0, shared=(), draw=0):
+    """Indices of pictures by kind and scene: all scenes, or those outside a fold; of the kinds `shared` only a share of the scenes (learning curve),
+    others for each `draw`.
 
     Changed pictures count with their scene."""
     groups = {kind: {} for kind in kinds}
@@ -30,7 +31,7 @@ def by_scene(known, kinds, without=None, share=1.0, shared=()):
         if without is None or fold_of(k.scene) != without:
             groups[k.kind].setdefault(k.scene, []).append(index)
     for kind in shared:
-        for scene in sorted(groups[kind], key=_digest)[max(1, round(share * len(groups[kind]))) :]:
+        for scene in sorted(groups[kind], key=lambda scene: _digest(f"{draw} {scene}"))[max(1, round(share * len(groups[kind]))) :]:
             del groups[kind][scene]
     return {kind: list(scenes.values()) for kind, scenes in groups.items()}
 

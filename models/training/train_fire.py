@@ -207,6 +207,7 @@ def main():
     args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     args.add_argument("--steps", type=int, default=900)
     args.add_argument("--share", type=float, default=1.0, help="train on this share of the scenes with fire: for the learning curve")
+    args.add_argument("--draw", type=int, default=0, help="which scenes a share is made of: another number, others")
     args.add_argument("--int8", action="store_true", help="look through the trunk in eight bits, and export it so")
     args.add_argument("--name", default="fire")
     args = args.parse_args()
@@ -218,7 +219,7 @@ def main():
     grid = torch.from_numpy(cell_grid(WIDTH, HEIGHT, 16))
 
     def train(fold, steps):
-        groups = by_scene(seen.known, MIX, fold, args.share, ("camera", "urban", "fire"))
+        groups = by_scene(seen.known, MIX, fold, args.share, ("camera", "urban", "fire"), args.draw)
         head = FireHead(CHANNELS, len(FIRE))
         return fit_head(head, seen, scale, groups, MIX, lambda out, known: area_loss(out, grid, [k[3:] for k in known]), steps=steps, seed=0)
 

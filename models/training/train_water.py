@@ -261,6 +261,7 @@ def main():
     args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     args.add_argument("--steps", type=int, default=400)
     args.add_argument("--share", type=float, default=1.0, help="train on this share of the places with drawn water: for the learning curve")
+    args.add_argument("--draw", type=int, default=0, help="which scenes a share is made of: another number, others")
     args.add_argument("--int8", action="store_true", help="look through the trunk in eight bits, and export it so")
     args.add_argument("--name", default="water")
     args = args.parse_args()
@@ -270,7 +271,7 @@ def main():
     scale = seen.scale(np.random.default_rng(SEED))
 
     def train(fold, steps):
-        groups = by_scene(seen.known, MIX, fold, args.share, ("masked",))
+        groups = by_scene(seen.known, MIX, fold, args.share, ("masked",), args.draw)
         return fit_head(WaterHead(CHANNELS), seen, scale, groups, MIX, loss_of, steps=steps, seed=0, blind=0.5)
 
     indices, logits = unseen_answers(seen, scale, [train(fold, args.steps // 2) for fold in range(FOLDS)])
