@@ -4,7 +4,7 @@
 use matpho_analytics::{
     Params,
     fire::FireParams,
-    units::{Seconds, Share},
+    units::{Positive, Seconds, Share},
 };
 use matpho_benches::{
     Table,
@@ -128,7 +128,7 @@ fn fire(scenes: &Scenes) {
 /// A rule off: what it is called, and how it is switched off.
 type Ablation = (&'static str, fn(&mut Params, &mut Pace));
 
-const ABLATIONS: [Ablation; 11] = [
+const ABLATIONS: [Ablation; 12] = [
     ("all rules", |_, _| {}),
     ("no change of pixels (boxes alone)", |_, pace| pace.changes = false),
     ("no change of pixels, no flicker of boxes", |p, pace| {
@@ -151,6 +151,7 @@ const ABLATIONS: [Ablation; 11] = [
             p.static_after_s = seconds(86_400.0);
         });
     }),
+    ("wanderers count", |p, _| both(p, |p| p.travel_sides_max = positive(1000.0))),
     ("no vehicles", |_, pace| pace.vehicles = false),
     ("no bursts", |_, pace| pace.bursts = None),
     ("twice a second", |_, pace| pace.every_s = 0.5),
@@ -162,6 +163,10 @@ fn share(value: f64) -> Share {
 
 fn seconds(value: f64) -> Seconds {
     Seconds::new(value).unwrap()
+}
+
+fn positive(value: f64) -> Positive {
+    Positive::new(value).unwrap()
 }
 
 fn both(params: &mut Params, change: impl Fn(&mut FireParams)) {

@@ -50,6 +50,8 @@ pub struct FireParams {
     pub change_ratio: Positive,
     /// Growth of the area since it was first seen from which it needs no flicker.
     pub growth_min: Positive,
+    /// What wanders by more of its own sides than this while it is watched is a light that passes, or dust.
+    pub travel_sides_max: Positive,
     /// What neither grew, flickered nor moved for this long is a lamp, a sign or the sun: its place is remembered and must double in
     /// area to count again.
     pub static_after_s: Seconds,
@@ -83,6 +85,7 @@ impl Default for FireParams {
             change_burst_min: Positive::of(2.0),
             change_ratio: Positive::of(2.0),
             growth_min: Positive::of(1.5),
+            travel_sides_max: Positive::of(1.5),
             static_after_s: Seconds::of(60.0),
             doubts_max: 3,
             doubts_kept_s: Seconds::of(1800.0),

@@ -193,7 +193,7 @@ impl Sequence {
             && newest.since(*oldest) >= over
     }
 
-    /// It behaves like fire: it flickers or grows, and smoke stays where it comes from.
+    /// It behaves like fire: its area flickers or grows, and a flame stays where it is.
     fn is_lively(&self, params: &FireParams, class: Class) -> bool {
         let hits: Vec<&Hit> = self.found().collect();
         let Some((mean, deviation)) = spread(hits.iter().map(|hit| hit.bbox.area())) else { return false };
@@ -225,7 +225,14 @@ impl Sequence {
         let swing = edges.map(restless).into_iter().fold(deviation / mean, f32::max);
         let flickers = if is_measured { churns } else { swing >= params.flicker_min.get() + EDGE_NOISE / side };
         let grows = self.growth() >= params.growth_min.get();
+        let centre = |of: &[&Hit]| {
+            let x = median(of.iter().map(|hit| hit.bbox.centre().x)).unwrap_or(0.0);
+            let y = median(of.iter().map(|hit| hit.bbox.centre().y)).unwrap_or(0.0);
+            (x, y)
+        };
         let ends = hits.len().min(6) / 2;
+        let (from, to) = (centre(&hits[..ends]), centre(&hits[hits.len() - ends..]));
+        let travelled = (to.0 - from.0).hypot(to.1 - from.1) / side;
         let top = |of: &[&Hit]| median(of.iter().map(|hit| hit.bbox.y1())).unwrap_or(0.0);
         let moved = |edge: fn(NormBox) -> f32| {
             let of = |of: &[&Hit]| median(of.iter().map(|hit| edge(hit.bbox))).unwrap_or(0.0);
@@ -237,7 +244,7 @@ impl Sequence {
             // Smoke goes up or spreads; dust and exhaust go where the wind and the lorry go.
             Class::Smoke => !drifts && (flickers || grows || rises),
             // What was measured to hold still is no flame, however its boxes tremble.
-            _ => flickers || (grows && !is_measured),
+            _ => travelled <= params.travel_sides_max.get() && (flickers || (grows && !is_measured)),
         }
     }
 }

@@ -95,6 +95,12 @@ fn a_tail_light_that_moves_with_its_car_stays_silent() {
 }
 
 #[test]
+fn a_light_that_travels_without_a_box_around_it_stays_silent() {
+    let headlight = flame(0.03, &[(5.0, 0.1, 0.7), (20.0, 0.9, 0.7)]).flickering(0.5);
+    Story::new(everything(), 5.0, 40.0).with([headlight]).expect("");
+}
+
+#[test]
 fn a_burning_car_that_stands_is_a_fire() {
     let wreck = car(&[(0.0, 0.2, 0.7), (5.0, 0.5, 0.7), (80.0, 0.5, 0.7)]);
     let fire = flame(0.03, &[(20.0, 0.5, 0.67), (60.0, 0.5, 0.67)]).flickering(0.4).growing(0.01);
