@@ -56,8 +56,12 @@ fn flood() -> Facts {
 fn story() -> Vec<(&'static str, Checked)> {
     let by = publisher();
     let first = alert(&flood(), &by, &[], at(2)).unwrap();
-    let verified =
-        Facts { confirmed: Confirmed::Operator, severity: event::Severity::Extreme, depth: Some(DepthBand::Over50.into()), ..flood() };
+    let verified = Facts {
+        confirmed: Confirmed::Operator,
+        severity: event::Severity::Extreme,
+        depth: Some(DepthBand::Over50.into()),
+        ..flood()
+    };
     let update = alert(&verified, &by, &[sent(&first)], at(10)).unwrap();
     let both = [sent(&first), sent(&update)];
     let over = alert(&Facts { turn: Turn::Over, ..verified }, &by, &both, at(60)).unwrap();

@@ -367,7 +367,11 @@ fn line(f: &Finding) -> String {
             let best = passable_at_best.map_or(worst, all);
             let passage = |n: usize| if worst[n] == best[n] { format!("{:?}", worst[n]) } else { "unsure".into() };
             let passable = format!("motorbike {}, car {}, truck {}", passage(0), passage(1), passage(2));
-            format!("{:.0} % {trend:?} {range} by {} ({passable})", water_share * 100.0, depth_reference.as_deref().unwrap_or("-"))
+            format!(
+                "{:.0} % {trend:?} {range} by {} ({passable})",
+                water_share * 100.0,
+                depth_reference.as_deref().unwrap_or("-")
+            )
         }
         Detail::Camera { reason } => format!("({reason})"),
     };
