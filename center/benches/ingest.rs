@@ -1,4 +1,5 @@
-//! What the centre takes, on SQLite and on PostgreSQL: `cargo bench -p matpho-center` (`-- --test`: the smallest run).
+//! What the centre takes, on SQLite and on PostgreSQL: `cargo bench -p matpho-center` (`-- --test`: the smallest run;
+//! `-- --batches N`: the store alone, with so many batches of each sort instead of 50).
 //!
 //! Two views. **The store alone**: messages in the batches of ingest, beside an insert of the very rows that they leave, in as many
 //! transactions, in the same run: many rows a statement (what the store could take at best), and one row a statement (what a program that
@@ -46,6 +47,8 @@ const GATEWAYS: u32 = 16;
 
 fn main() {
     let smoke = std::env::args().any(|argument| argument == "--test");
+    let few = std::env::args().skip_while(|argument| argument != "--batches").nth(1).map(|count| count.parse::<usize>().unwrap());
+    let batches = few.unwrap_or(if smoke { 2 } else { 50 });
     println!("\n### The store: messages a second\n");
     println!(
         "| store | message | messages/s | rows a message | rows alone, many a statement | share | one a statement | share |"
@@ -53,8 +56,11 @@ fn main() {
     println!("|---|---|---|---|---|---|---|---|");
     for kind in [Kind::Sqlite, Kind::Postgres] {
         for sort in [Sort::Event, Sort::Update, Sort::End, Sort::Evidence, Sort::Measurement, Sort::Status, Sort::Minute] {
-            stores::block_on(store(kind, sort, if smoke { 2 * BATCH } else { 50 * BATCH }));
+            stores::block_on(store(kind, sort, batches * BATCH));
         }
+    }
+    if few.is_some() {
+        return;
     }
     println!(
         "\n### The whole: {GATEWAYS} gateways, mosquitto, the centre; each event begins, is seen (100 KiB), goes on, ends\n"
@@ -189,27 +195,22 @@ fn messages(sort: Sort, count: usize) -> [Vec<Message>; 2] {
 /// Takes a batch as ingest does.
 async fn take(store: &Store, batch: &[Message], settings: &Settings) {
     let mut tx = store.begin().await.unwrap();
-    for message in batch {
-        if let Message::Status(message) = message {
-            tx.take_camera_status(EDGE, message, message.recordedtime).await.unwrap();
-        }
-    }
-    let arrivals: Vec<_> = batch
-        .iter()
-        .filter_map(|message| match message {
-            Message::Event(message) => Some(Arrival { edge: EDGE, message, at: message.recordedtime }),
-            _ => None,
-        })
-        .collect();
-    tx.take_events(&arrivals, settings).await.unwrap();
+    let (mut statuses, mut events, mut measurements) = (Vec::new(), Vec::new(), Vec::new());
     for message in batch {
         match message {
-            Message::Event(_) | Message::Status(_) => {}
-            Message::Measurement(message) => drop(tx.take_measurement(EDGE, message).await.unwrap()),
-            Message::Evidence(data) => {
-                let event = data.event.unwrap().to_string();
-                tx.take_evidence(EDGE, &event, data, ("evidence/none.jpg", 1_000), data.seen.at).await.unwrap();
-            }
+            Message::Status(message) => statuses.push(Arrival { edge: EDGE, message, at: message.recordedtime }),
+            Message::Event(message) => events.push(Arrival { edge: EDGE, message, at: message.recordedtime }),
+            Message::Measurement(message) => measurements.push(Arrival { edge: EDGE, message, at: message.recordedtime }),
+            Message::Evidence(_) => {}
+        }
+    }
+    tx.take_camera_statuses(&statuses).await.unwrap();
+    tx.take_events(&events, settings).await.unwrap();
+    tx.take_measurements(&measurements).await.unwrap();
+    for message in batch {
+        if let Message::Evidence(data) = message {
+            let event = data.event.unwrap().to_string();
+            tx.take_evidence(EDGE, &event, data, ("evidence/none.jpg", 1_000), data.seen.at).await.unwrap();
         }
     }
     tx.commit().await.unwrap();

@@ -40,6 +40,7 @@ pub mod reports;
 pub mod retention;
 pub mod shelves;
 mod sql;
+mod standing;
 pub mod views;
 
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};

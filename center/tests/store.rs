@@ -19,7 +19,8 @@ use matpho_center::{
     store::{
         Acted, Store, StoreError,
         accounts::{Proof, User},
-        changes::HISTORY_MAX,
+        batch::Arrival,
+        changes::{Change, HISTORY_MAX},
         life::Asked,
         views::IncidentFilter,
     },
@@ -64,7 +65,7 @@ fn fault(name: &str, seed: u32, camera: &str, second: i64) -> CloudEvent<EventDa
 
 async fn take(store: &Store, message: &CloudEvent<EventData>, second: i64) {
     let mut tx = store.begin().await.unwrap();
-    tx.take_event(EDGE, message, at(second), &settings()).await.unwrap();
+    tx.take_events(&[Arrival { edge: EDGE, message, at: at(second) }], &settings()).await.unwrap();
     tx.commit().await.unwrap();
 }
 
@@ -102,6 +103,9 @@ on_both_stores!(async
     two_centres_make_one_incident_of_one_fire,
     nobody_edits_the_audit_trail,
     a_batch_leaves_what_one_after_the_other_leaves,
+    a_contradiction_spoils_no_batch,
+    statuses_of_a_batch_leave_what_one_after_the_other_leaves,
+    two_centres_take_the_same_batches_at_once,
 );
 
 async fn a_camera_that_recovered_closes_its_incident() {
@@ -192,7 +196,8 @@ async fn changes_are_remembered_for_a_while() {
         let mut status = golden("camera_status");
         status["data"]["camera"] = json!(format!("c{number}"));
         let status = CloudEvent::from_json(status.to_string().as_bytes()).unwrap();
-        assert!(tx.take_camera_status(EDGE, &status, at(2)).await.unwrap());
+        let status = Arrival { edge: EDGE, message: &status, at: at(2) };
+        assert_eq!(tx.take_camera_statuses(&[status]).await.unwrap(), [true]);
     }
     tx.commit().await.unwrap();
     let mut tx = store.begin().await.unwrap();
@@ -286,7 +291,7 @@ async fn a_broken_value_is_the_fault_of_its_message() {
     let status: CloudEvent<CameraStatus> = CloudEvent::from_json(status.to_string().as_bytes()).unwrap();
     let mut tx = store.begin().await.unwrap();
     tx.mark().await.unwrap();
-    match tx.take_camera_status(EDGE, &status, at(0)).await {
+    match tx.take_camera_statuses(&[Arrival { edge: EDGE, message: &status, at: at(0) }]).await {
         Ok(_) => assert_eq!(stores::kind(), Kind::Sqlite),
         Err(error) => {
             assert!(error.is_of_message(), "{}", chain(&error));
@@ -295,6 +300,85 @@ async fn a_broken_value_is_the_fault_of_its_message() {
     }
     tx.reject("topic", "a\0b", b"a\0b", at(0)).await.unwrap();
     tx.commit().await.unwrap();
+}
+
+/// A batch in which one message contradicts what another one said leaves nothing; without it the batch is taken.
+async fn a_contradiction_spoils_no_batch() {
+    let home = Home::new();
+    let store = home.open().await;
+    let (began, elsewhere) = (fault("event_began", 1, "a", 0), fault("event_ended", 1, "b", 1));
+    let ended = fault("event_ended", 1, "a", 2);
+    let arrivals = [&began, &elsewhere, &ended].map(|message| Arrival { edge: EDGE, message, at: at(2) });
+    let mut tx = store.begin().await.unwrap();
+    tx.mark().await.unwrap();
+    let error = tx.take_events(&arrivals, &settings()).await.unwrap_err();
+    assert!(error.is_of_message() && chain(&error).contains("cannot become another one"), "{}", chain(&error));
+    tx.back_to_mark().await.unwrap();
+    // One after the other, as ingest does then.
+    for (arrival, fits) in arrivals.iter().zip([true, false, true]) {
+        tx.mark().await.unwrap();
+        let taken = tx.take_events(std::slice::from_ref(arrival), &settings()).await;
+        assert_eq!(taken.is_ok(), fits);
+        if !fits {
+            tx.back_to_mark().await.unwrap();
+        }
+    }
+    tx.commit().await.unwrap();
+    let incidents = store.incidents(&IncidentFilter::default(), &Filter::everything(), 10).await.unwrap();
+    assert_eq!(incidents.len(), 1);
+    assert!(incidents[0].ended.is_some());
+    let detail = serde_json::to_value(store.incident_detail(&incidents[0].id).await.unwrap().unwrap()).unwrap();
+    assert_eq!(detail["events"].as_array().unwrap().len(), 1);
+}
+
+/// Of several statuses of one camera in a batch the last one counts; each is told whether it said something new.
+async fn statuses_of_a_batch_leave_what_one_after_the_other_leaves() {
+    let status = |camera: &str, name: &str, age_s: f64, second: i64| {
+        let mut status = golden("camera_status");
+        status["data"]["camera"] = json!(camera);
+        status["data"]["name"] = json!(name);
+        status["data"]["frame_age_s"] = json!(age_s);
+        status["data"]["position"] = if name == "moved" { json!([106.7, 10.9]) } else { json!([106.6, 10.9]) };
+        status["recordedtime"] = json!(at(second));
+        CloudEvent::<CameraStatus>::from_json(status.to_string().as_bytes()).unwrap()
+    };
+    let statuses = [
+        status("a", "A", 1.0, 1),
+        status("b", "B", 1.0, 1),
+        status("a", "A", 1.0, 1),
+        status("a", "A", 2.0, 2),
+        status("b", "moved", 1.0, 3),
+        status("a", "A", 3.0, 4),
+        status("b", "B", 1.0, 5),
+    ];
+    let mut told = Vec::new();
+    for at_once in [1, 100, 3] {
+        let home = Home::new();
+        let store = home.open().await;
+        let mut news = Vec::new();
+        let arrivals: Vec<_> =
+            statuses.iter().zip(10..).map(|(message, second)| Arrival { edge: EDGE, message, at: at(second) }).collect();
+        let mut tx = store.begin().await.unwrap();
+        for arrivals in arrivals.chunks(at_once) {
+            news.extend(tx.take_camera_statuses(arrivals).await.unwrap());
+        }
+        tx.commit().await.unwrap();
+        assert_eq!(news, [true, true, false, false, true, false, true]);
+        let mut whole = store.whole().await.unwrap();
+        let tables = whole.tables().await.unwrap();
+        let mut rows = Vec::new();
+        for name in ["cameras", "camera_areas", "changes"] {
+            let keep = |row: &str| {
+                rows.push(row.to_owned());
+                Ok::<_, StoreError>(())
+            };
+            whole.rows(name, &tables[name], keep).await.unwrap();
+        }
+        told.push(rows);
+    }
+    assert_eq!(told[0].len(), 6, "{:#?}", told[0]);
+    assert_eq!(told[0], told[1]);
+    assert_eq!(told[0], told[2]);
 }
 
 /// Two stores on one database, as two centres have them.
@@ -361,6 +445,36 @@ async fn two_centres_make_one_incident_of_one_fire() {
     }
 }
 
+/// Both take batches about one incident at once: each has an event of its own, and another one that both were given. Each message counts once.
+async fn two_centres_take_the_same_batches_at_once() {
+    let home = Home::new();
+    let stores = if stores::kind() == Kind::Sqlite {
+        let store = home.open().await;
+        [store.clone(), store]
+    } else {
+        [home.open().await, home.open().await]
+    };
+    let rounds = 20;
+    let takes = async |side: u32| {
+        let mut duplicates = 0;
+        for round in 0..rounds {
+            let (camera, second) = (format!("c{round}"), i64::from(round));
+            let messages = [("event_began", side), ("event_began", 2), ("event_ended", side), ("event_ended", 2)]
+                .map(|(name, seed)| fault(name, 3 * round + seed, &camera, second));
+            let arrivals: Vec<_> = messages.iter().map(|message| Arrival { edge: EDGE, message, at: at(second) }).collect();
+            let mut tx = stores[side as usize].begin().await.unwrap();
+            duplicates += tx.take_events(&arrivals, &settings()).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        duplicates
+    };
+    let (one, other) = tokio::join!(takes(0), takes(1));
+    assert_eq!(one + other, 2 * u64::from(rounds));
+    let incidents = stores[0].incidents(&IncidentFilter::default(), &Filter::everything(), 100).await.unwrap();
+    assert_eq!(incidents.len(), rounds as usize);
+    assert!(incidents.iter().all(|incident| incident.event_count == 3 && incident.ended.is_some()));
+}
+
 async fn nobody_edits_the_audit_trail() {
     use matpho_center::store::audit::{Act, Deed, verify};
     let home = Home::new();
@@ -391,7 +505,6 @@ async fn nobody_edits_the_audit_trail() {
 }
 
 async fn a_batch_leaves_what_one_after_the_other_leaves() {
-    use matpho_center::store::batch::Arrival;
     // Cameras `a` and `b` stand 50 m apart, `c` far off, of `x` nobody knows where.
     let place = |camera: &str| match camera {
         "a" => Some([106.65, 10.98]),
@@ -415,7 +528,49 @@ async fn a_batch_leaves_what_one_after_the_other_leaves() {
         CloudEvent::<EventData>::from_json(message.to_string().as_bytes()).unwrap()
     };
     let (began, ended) = ("event_began", "event_ended");
+    // What goes on, is graver, ends or is taken back, by number.
+    let next = |seed: u32, camera: &str, kind: &str, second: i64, number: u32, data: Value| {
+        let mut message = serde_json::to_value(message(began, seed, camera, kind, second)).unwrap();
+        message["id"] = json!(format!("{}.{number}", event_id(seed)));
+        message["data"]["number"] = json!(number);
+        message["data"]["phase"] = json!("updated");
+        for (key, value) in data.as_object().unwrap() {
+            message["data"][key] = value.clone();
+        }
+        CloudEvent::<EventData>::from_json(message.to_string().as_bytes()).unwrap()
+    };
+    let graver = || json!({"severity": "extreme"});
+    let over = || json!({"phase": "ended", "end_reason": "cleared"});
+    let taken_back = || json!({"phase": "ended", "end_reason": "retracted"});
     let batches = [
+        // All of an event in one go, with one message twice and one that was overtaken.
+        vec![
+            message(began, 20, "p", "fire.flame", 0),
+            next(20, "p", "fire.flame", 1, 1, graver()),
+            next(20, "p", "fire.flame", 1, 1, graver()),
+            next(20, "p", "fire.flame", 2, 3, over()),
+            next(20, "p", "fire.flame", 1, 2, json!({"severity": "minor"})),
+            message(began, 20, "p", "fire.flame", 0),
+            // Nobody knows how it began; what is older comes last.
+            next(21, "q", "fire.smoke", 1, 2, json!({"severity": "minor"})),
+            next(21, "q", "fire.smoke", 1, 1, graver()),
+            // Taken back, then not, then again; at its camera something else begins.
+            message(began, 22, "r", "fire.flame", 0),
+            next(22, "r", "fire.flame", 1, 1, taken_back()),
+            next(22, "r", "fire.flame", 2, 2, json!({})),
+            message(began, 23, "r", "fire.smoke", 2),
+            next(22, "r", "fire.flame", 3, 3, taken_back()),
+            next(23, "r", "fire.smoke", 3, 1, graver()),
+        ],
+        // Two of one incident: it is over with the second one.
+        vec![
+            next(23, "r", "fire.smoke", 12, 2, over()),
+            message(began, 24, "q", "fire.flame", 12),
+            next(24, "q", "fire.flame", 13, 1, graver()),
+            next(21, "q", "fire.smoke", 13, 3, over()),
+            next(24, "q", "fire.flame", 14, 2, over()),
+            next(20, "p", "fire.flame", 1, 1, graver()),
+        ],
         vec![
             message(began, 1, "a", "fire.flame", 0),
             message(began, 2, "b", "fire.smoke", 1),
@@ -436,7 +591,8 @@ async fn a_batch_leaves_what_one_after_the_other_leaves() {
         vec![message(began, 11, "b", "fire.flame", 200), message(began, 12, "c", "fire.flame", 400)],
     ];
     let mut told = Vec::new();
-    for together in [false, true] {
+    // Each in a transaction of its own; one after the other in one; as one batch; as some small ones.
+    for [at_once, in_transaction] in [[1, 1], [1, 100], [100, 100], [4, 4]] {
         let home = Home::new();
         let store = home.open().await;
         let mut tx = store.begin().await.unwrap();
@@ -445,27 +601,26 @@ async fn a_batch_leaves_what_one_after_the_other_leaves() {
             status["data"]["camera"] = json!(camera);
             status["data"]["position"] = json!(place(camera));
             let status = CloudEvent::<CameraStatus>::from_json(status.to_string().as_bytes()).unwrap();
-            tx.take_camera_status(EDGE, &status, at(0)).await.unwrap();
+            tx.take_camera_statuses(&[Arrival { edge: EDGE, message: &status, at: at(0) }]).await.unwrap();
         }
         tx.commit().await.unwrap();
-        for (batch, second) in batches.iter().zip([10, 40, 410]) {
-            // One that is not committed leaves nothing, in memory neither.
+        let (first, mut duplicates) = (*store.newest().borrow(), 0);
+        for (batch, second) in batches.iter().zip([5, 15, 20, 40, 410]) {
             let arrivals: Vec<_> = batch.iter().map(|message| Arrival { edge: EDGE, message, at: at(second) }).collect();
-            if together {
-                let mut tx = store.begin().await.unwrap();
-                tx.take_events(&arrivals, &settings()).await.unwrap();
-                drop(tx);
-            }
+            // One that is not committed leaves nothing, in memory neither.
             let mut tx = store.begin().await.unwrap();
-            if together {
-                tx.take_events(&arrivals, &settings()).await.unwrap();
-            } else {
-                for message in batch {
-                    tx.take_event(EDGE, message, at(second), &settings()).await.unwrap();
+            tx.take_events(&arrivals, &settings()).await.unwrap();
+            drop(tx);
+            for arrivals in arrivals.chunks(in_transaction) {
+                let mut tx = store.begin().await.unwrap();
+                for arrivals in arrivals.chunks(at_once) {
+                    duplicates += tx.take_events(arrivals, &settings()).await.unwrap();
                 }
+                tx.commit().await.unwrap();
             }
-            tx.commit().await.unwrap();
         }
+        let (_, changes) = store.changes_since(first).await.unwrap();
+        let of_cameras = changes.unwrap().into_iter().filter(|(_, change)| matches!(change, Change::Camera(..))).count();
         let mut all = Vec::new();
         for incident in store.incidents(&IncidentFilter::default(), &Filter::everything(), 50).await.unwrap() {
             let mut places = store.incident_places(&incident.id).await.unwrap();
@@ -476,11 +631,15 @@ async fn a_batch_leaves_what_one_after_the_other_leaves() {
             all.push(format!("{places:?} {detail}"));
         }
         all.sort();
+        all.push(format!("{duplicates} duplicates, {of_cameras} cameras changed"));
         told.push(all);
     }
-    assert!(told[0].len() > 5, "{:#?}", told[0]);
-    for (one, together) in told[0].iter().zip(&told[1]) {
-        assert_eq!(one, together);
+    assert!(told[0].len() > 8, "{:#?}", told[0]);
+    assert_eq!(told[0].last().unwrap(), "4 duplicates, 7 cameras changed");
+    for other in &told[1..] {
+        for (one, together) in told[0].iter().zip(other) {
+            assert_eq!(one, together);
+        }
+        assert_eq!(told[0].len(), other.len());
     }
-    assert_eq!(told[0].len(), told[1].len());
 }

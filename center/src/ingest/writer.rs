@@ -79,16 +79,6 @@ struct Item {
     content: Result<(String, Message), String>,
 }
 
-impl Item {
-    /// What it says about an event, if it is about one.
-    fn event(&self) -> Option<Arrival<'_>> {
-        match &self.content {
-            Ok((edge, Message::Event(message))) => Some(Arrival { edge, message, at: self.arrived }),
-            _ => None,
-        }
-    }
-}
-
 /// What a transaction leaves to be done once it is committed.
 #[derive(Default)]
 struct Aftermath {
@@ -219,44 +209,18 @@ impl Writer {
         let mut aftermath = Aftermath::default();
         let mut tx = self.store.begin().await?;
         if !careful {
-            let is_status = |message: &Message| matches!(message, Message::EdgeStatus(_) | Message::CameraStatus(_));
-            // Where cameras stand first, then what they saw together, then what belongs to it.
-            for statuses in [true, false] {
-                for item in batch {
-                    match &item.content {
-                        Ok((_, Message::Event(_))) => {}
-                        Ok((edge, message)) if is_status(message) == statuses => {
-                            self.take(&mut tx, edge, message, item.arrived, &mut aftermath).await?;
-                        }
-                        Err(reason) if !statuses => self.reject(&mut tx, item, reason, &mut aftermath).await?,
-                        _ => {}
-                    }
-                }
-                if statuses {
-                    let arrivals: Vec<_> = batch.iter().filter_map(Item::event).collect();
-                    aftermath.duplicates += tx.take_events(&arrivals, &self.settings).await?;
-                }
-            }
+            self.take(&mut tx, batch, &mut aftermath).await?;
             tx.commit().await?;
             return Ok(aftermath);
         }
         for item in batch {
-            let reason = match &item.content {
-                Err(reason) => Some(reason.clone()),
-                Ok((edge, message)) => {
-                    tx.mark().await?;
-                    match self.take(&mut tx, edge, message, item.arrived, &mut aftermath).await {
-                        Ok(()) => None,
-                        Err(error) if error.is_of_message() => {
-                            tx.back_to_mark().await?;
-                            Some(crate::chain(&error))
-                        }
-                        Err(error) => return Err(error),
-                    }
+            tx.mark().await?;
+            match self.take(&mut tx, std::slice::from_ref(item), &mut aftermath).await {
+                Err(error) if error.is_of_message() => {
+                    tx.back_to_mark().await?;
+                    self.reject(&mut tx, item, &crate::chain(&error), &mut aftermath).await?;
                 }
-            };
-            if let Some(reason) = reason {
-                self.reject(&mut tx, item, &reason, &mut aftermath).await?;
+                taken => taken?,
             }
         }
         tx.commit().await?;
@@ -269,38 +233,41 @@ impl Writer {
         tx.reject(&topic, reason, &item.delivery.publish.payload, item.arrived).await
     }
 
-    async fn take(
-        &self,
-        tx: &mut Tx,
-        edge: &str,
-        message: &Message,
-        arrived: WallTime,
-        aftermath: &mut Aftermath,
-    ) -> Result<(), StoreError> {
-        let taken = match message {
-            Message::Event(message) => tx.take_event(edge, message, arrived, &self.settings).await?,
-            Message::Measurement(message) => tx.take_measurement(edge, message).await?,
-            Message::Evidence(data, jpeg) => self.take_evidence(tx, edge, data, jpeg.len(), arrived).await?,
-            Message::EdgeStatus(message) => {
-                tx.take_edge_status(edge, message, arrived).await?;
-                Taken::New
+    /// Takes messages together: where cameras stand first, then what they saw, then what belongs to it.
+    async fn take(&self, tx: &mut Tx, batch: &[Item], aftermath: &mut Aftermath) -> Result<(), StoreError> {
+        let (mut statuses, mut events, mut measurements) = (Vec::new(), Vec::new(), Vec::new());
+        for item in batch {
+            let at = item.arrived;
+            match &item.content {
+                Ok((edge, Message::CameraStatus(message))) => statuses.push(Arrival { edge, message, at }),
+                Ok((edge, Message::Event(message))) => events.push(Arrival { edge, message, at }),
+                Ok((edge, Message::Measurement(message))) => measurements.push(Arrival { edge, message, at }),
+                _ => {}
             }
-            Message::CameraStatus(message) => {
-                if !tx.take_camera_status(edge, message, arrived).await? {
-                    aftermath.heard.push((edge.into(), message.data.camera.to_string()));
+        }
+        for (arrival, news) in statuses.iter().zip(tx.take_camera_statuses(&statuses).await?) {
+            if !news {
+                aftermath.heard.push((arrival.edge.to_owned(), arrival.message.data.camera.to_string()));
+            }
+        }
+        let mut duplicates = tx.take_events(&events, &self.settings).await?;
+        duplicates += tx.take_measurements(&measurements).await?;
+        for item in batch {
+            match &item.content {
+                Ok((edge, Message::EdgeStatus(message))) => tx.take_edge_status(edge, message, item.arrived).await?,
+                Ok((edge, Message::Evidence(data, jpeg))) => {
+                    let taken = self.take_evidence(tx, edge, data, jpeg.len(), item.arrived).await?;
+                    duplicates += u64::from(taken == Taken::Duplicate);
                 }
-                Taken::New
-            }
-            Message::Reply(reply) => {
-                if !reply.done {
+                Ok((edge, Message::Reply(reply))) if !reply.done => {
                     let error = reply.error.as_deref().unwrap_or("the gateway did not say why");
-                    tx.clip_failed(edge, &reply.request, error, arrived).await?;
+                    tx.clip_failed(edge, &reply.request, error, item.arrived).await?;
                 }
-                Taken::New
+                Ok(_) => {}
+                Err(reason) => self.reject(tx, item, reason, aftermath).await?,
             }
-            Message::Picture(..) | Message::Cleared => Taken::New,
-        };
-        aftermath.duplicates += u64::from(taken == Taken::Duplicate);
+        }
+        aftermath.duplicates += duplicates;
         Ok(())
     }
 

@@ -1,7 +1,9 @@
-//! A batch of messages about events, in as few statements as there are tables.
+//! A batch of messages about events, in as few statements as there are tables. One message is a batch of one; however messages are cut into
+//! batches, they leave the same rows.
 //!
-//! Most of what comes in a bad minute is new and has nothing open around it: each opens an incident of its own. Those are found in memory
-//! ([`Nearby`]) and written together. All others take the careful way, one after the other ([`Tx::take_event`]); both leave the same rows.
+//! Most of what comes in a bad minute is about an event that is known: runs of those are taken together ([`Tx::follow_events`]). Most of what is
+//! new has nothing open around it: each opens an incident of its own. Those are found in memory ([`Nearby`]) and written together, before all
+//! others. What is new and may join something is placed on its own ([`Tx::insert_event`]).
 //!
 //! **The memory follows the store:** it holds the open incidents as of one number of the list of changes. What changed since, here or at another
 //! centre, is read under the lock of the one who writes, before anything is decided.
@@ -20,11 +22,11 @@ use parking_lot::Mutex;
 
 use super::{
     Change, StoreError, Tx,
-    events::Taken,
-    execute, fetch_one, from_word,
+    events::{KnownEvent, is_retracted},
+    fetch_one, from_word,
     incidents::{self, SELF},
     json,
-    sql::{Sql, bind_all, fetch_built},
+    sql::{Sql, fetch_built},
     to, word,
 };
 use crate::{
@@ -38,15 +40,30 @@ use crate::{
 /// Changed incidents that are read one by one; with more, all that are open are read anew.
 const CHANGED_MAX: usize = 500;
 
-/// A message about an event that arrived.
-#[derive(Debug, Clone, Copy)]
-pub struct Arrival<'m> {
+/// A message that arrived, about an event if nothing else is said.
+#[derive(Debug)]
+pub struct Arrival<'m, D = EventData> {
     /// Its gateway.
     pub edge: &'m str,
     /// What it says.
-    pub message: &'m CloudEvent<EventData>,
+    pub message: &'m CloudEvent<D>,
     /// When it came.
     pub at: WallTime,
+}
+
+impl<D> Clone for Arrival<'_, D> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<D> Copy for Arrival<'_, D> {}
+
+impl Arrival<'_> {
+    /// Which event it is about.
+    pub(super) fn event(&self) -> String {
+        self.message.data.event.to_string()
+    }
 }
 
 /// The open incidents, as of a number in the list of changes.
@@ -84,50 +101,81 @@ const OPEN_SPOTS: &str = "SELECT i.id, i.family, ic.edge, ic.camera, c.longitude
      LEFT JOIN cameras c ON c.edge = ic.edge AND c.camera = ic.camera WHERE i.closed_at IS NULL";
 
 impl Tx {
-    /// Takes messages about events in their order. Returns how many were known already.
+    /// Takes messages about events in their order, each once. Returns how many were known already.
     pub async fn take_events(&mut self, arrivals: &[Arrival<'_>], settings: &rules::Settings) -> Result<u64, StoreError> {
         if arrivals.is_empty() {
             return Ok(0);
         }
-        // A camera that said something new a moment ago may have moved.
-        let is_quiet = !self.changes.iter().any(|change| matches!(change, Change::Camera(..)));
-        let mut known = self.open_incidents().await?;
-        let (openers, rest) = self.sort(arrivals, &mut known, settings).await?;
-        self.write_openers(&openers).await?;
-        let mut duplicates = 0;
-        for arrival in &rest {
-            let taken = self.take_event(arrival.edge, arrival.message, arrival.at, settings).await?;
-            duplicates += u64::from(taken == Taken::Duplicate);
+        let mut events = self.known_events(arrivals).await?;
+        let mut firsts: HashMap<String, KnownEvent> = HashMap::new();
+        for arrival in arrivals {
+            match events.get(&arrival.event()).or_else(|| firsts.get(&arrival.event())) {
+                Some(known) => known.admit(arrival)?,
+                None => drop(firsts.insert(arrival.event(), KnownEvent::of(arrival))),
+            }
         }
-        // What took the careful way is read back from the list of changes next time.
-        self.known = Some((known, is_quiet && rest.is_empty()));
-        Ok(duplicates)
+        let mut rest = self.insert_messages(arrivals).await?;
+        let duplicates = arrivals.len() - rest.len();
+        if rest.iter().any(|arrival| !events.contains_key(&arrival.event())) {
+            let (mut known, is_all) = self.open_incidents().await?;
+            let openers;
+            (openers, rest) = self.sort(&rest, &events, &mut known, settings).await?;
+            self.write_openers(&openers).await?;
+            events.extend(openers.iter().map(|opener| (opener.event.clone(), KnownEvent::of(&opener.arrival))));
+            self.known = Some((known, is_all));
+        }
+        // What may change where incidents are open is read back from the list of changes next time.
+        let mut is_all = true;
+        let mut run: Vec<Arrival<'_>> = Vec::new();
+        for arrival in rest {
+            let is_known = events.contains_key(&arrival.event());
+            if is_known {
+                run.push(arrival);
+            }
+            if !is_known || is_retracted(&arrival.message.data) {
+                is_all = false;
+                self.follow_events(&std::mem::take(&mut run), &mut events).await?;
+            }
+            if !is_known {
+                self.insert_event(&arrival, settings).await?;
+                events.insert(arrival.event(), KnownEvent::of(&arrival));
+            }
+        }
+        self.follow_events(&run, &mut events).await?;
+        if let Some((_, is_all_known)) = &mut self.known {
+            *is_all_known &= is_all;
+        }
+        Ok(duplicates as u64)
     }
 
-    /// The open incidents as they are now. It is out of the store's memory until this transaction is committed.
-    async fn open_incidents(&mut self) -> Result<Known, StoreError> {
-        let mut known = match self.known.take() {
-            Some((known, _)) => known,
-            None => std::mem::take(&mut *self.memory.lock()),
+    /// The open incidents as they are now, and whether the memory has all of what this transaction changed in them. It is out of the store's
+    /// memory until this transaction is committed.
+    async fn open_incidents(&mut self) -> Result<(Known, bool), StoreError> {
+        let (mut known, is_all) = match self.known.take() {
+            Some(known) => known,
+            None => (std::mem::take(&mut *self.memory.lock()), true),
         };
         let doing = "look which incidents are open";
         let (newest, oldest): (i64, Option<i64>) =
             fetch_one!(self.db(), sqlx::query_as("SELECT COALESCE(MAX(sequence), 0), MIN(sequence) FROM changes"))
                 .map_err(to(doing))?;
-        if known.is_whole && known.sequence == newest {
-            return Ok(known);
+        if known.is_whole && known.sequence == newest && self.changes.is_empty() {
+            return Ok((known, is_all));
         }
         let mut changed: HashSet<String> = HashSet::new();
         let mut follows = known.is_whole && oldest.is_none_or(|oldest| known.sequence + 1 >= oldest);
         if follows {
             let mut sql = Sql::new("SELECT DISTINCT what, key FROM changes WHERE what <> 'edge' AND sequence > ");
             sql.arg(known.sequence);
-            let rows: Vec<(String, String)> = fetch_built!(self.db(), sql).map_err(to(doing))?;
-            for (what, key) in rows {
-                match key.split_once('/') {
-                    Some((edge, camera)) if what == "camera" => changed.extend(known.nearby.seen_by(edge, camera)),
-                    _ if what == "incident" => drop(changed.insert(key)),
-                    _ => {}
+            let rows: Vec<(String, String)> =
+                if known.sequence == newest { Vec::new() } else { fetch_built!(self.db(), sql).map_err(to(doing))? };
+            // What this transaction changed so far is in no list yet.
+            let listed = rows.into_iter().filter_map(|(what, key)| Change::from_row(&what, key));
+            for change in listed.chain(self.changes.iter().cloned()) {
+                match change {
+                    Change::Camera(edge, camera) => changed.extend(known.nearby.seen_by(&edge, &camera)),
+                    Change::Incident(incident) => drop(changed.insert(incident)),
+                    Change::Edge(_) => {}
                 }
             }
             follows = changed.len() <= CHANGED_MAX;
@@ -148,25 +196,23 @@ impl Tx {
             }
         }
         (known.sequence, known.is_whole) = (newest, true);
-        Ok(known)
+        Ok((known, is_all))
     }
 
     /// Tells those that open an incident of their own from all others.
     async fn sort<'m>(
         &mut self,
         arrivals: &[Arrival<'m>],
+        events: &HashMap<String, KnownEvent>,
         known: &mut Known,
         settings: &rules::Settings,
     ) -> Result<(Vec<Opener<'m>>, Vec<Arrival<'m>>), StoreError> {
-        let doing = "look what is known of events";
-        let mut sql = Sql::new("SELECT id, id FROM events WHERE id IN ");
-        sql.list(arrivals.iter().map(|arrival| arrival.message.data.event.to_string()));
-        let events: Vec<(String, String)> = fetch_built!(self.db(), sql).map_err(to(doing))?;
-        let mut met: HashSet<String> = events.into_iter().map(|(event, _)| event).collect();
+        let doing = "look what is known of cameras";
+        let mut met: HashSet<String> = events.keys().cloned().collect();
         let mut sql = Sql::new("SELECT edge, camera, longitude, latitude FROM cameras WHERE (edge, camera) IN (VALUES ");
-        for (index, arrival) in arrivals.iter().enumerate() {
-            sql.push(if index == 0 { "" } else { ", " }).list([arrival.edge, arrival.message.data.camera.as_str()]);
-        }
+        sql.rows(arrivals, |row, arrival| {
+            row.text(arrival.edge).text(arrival.message.data.camera.as_str());
+        });
         sql.push(")");
         let cameras: Vec<(String, String, Option<f64>, Option<f64>)> = fetch_built!(self.db(), sql).map_err(to(doing))?;
         let positions: HashMap<(String, String), [f64; 2]> = cameras
@@ -225,7 +271,6 @@ impl Tx {
             return Ok(());
         }
         let texts: Vec<String> = openers.iter().map(|opener| json(&opener.arrival.message.data)).collect::<Result<_, _>>()?;
-        let mut messages = Sql::new("INSERT INTO event_messages (source, id, event, number, arrived_at, data) VALUES ");
         let mut events = Sql::new(
             "INSERT INTO events (id, edge, camera, kind, number, phase, severity, severity_max, placed_at, arrived_at, updated_at, late,
                                  clock_suspect, data, retracted) VALUES ",
@@ -241,26 +286,31 @@ impl Tx {
         let certainty = word(&rules::certainty(1, 0));
         for (index, (opener, text)) in openers.iter().zip(&texts).enumerate() {
             let Opener { arrival, event, incident, sighting, clock_suspect } = opener;
-            let (message, data, now) = (arrival.message, &arrival.message.data, arrival.at.as_unix_millis());
+            let (data, now) = (&arrival.message.data, arrival.at.as_unix_millis());
             let (began, severity): (i64, Severity) = (sighting.began.as_unix_millis(), data.severity);
-            let comma = if index == 0 { "" } else { ", " };
-            row(&mut messages, comma, |row| {
-                row.text(&message.source).text(&message.id).text(event).int(data.number).int(now).text(text)
-            });
-            row(&mut events, comma, |row| {
+            let is_first = index == 0;
+            events.row(is_first, |row| {
                 row.text(event).text(arrival.edge).text(data.camera.as_str()).text(data.kind.as_str()).int(data.number);
                 row.text(data.phase.as_str()).text(severity.as_str()).text(severity.as_str()).int(began).int(now).int(now);
-                row.bool(sighting.late).bool(*clock_suspect).text(text).bool(false)
+                row.bool(sighting.late).bool(*clock_suspect).text(text).bool(false);
             });
-            row(&mut incidents, comma, |row| {
+            incidents.row(is_first, |row| {
                 row.text(incident).text(&word(&Family::of(data.kind))).text(data.kind.as_str()).text(severity.as_str());
                 row.text(&word(&IncidentState::New)).bool(true).int(began).int(now).int(now).bool(sighting.late);
-                row.bool(*clock_suspect).int(1).text(&word(&Priority::of(severity))).text(&certainty)
+                row.bool(*clock_suspect).int(1).text(&word(&Priority::of(severity))).text(&certainty);
             });
-            row(&mut members, comma, |row| row.text(event).text(incident));
-            row(&mut cameras, comma, |row| row.text(incident).text(arrival.edge).text(data.camera.as_str()));
-            row(&mut places, comma, |row| row.text(incident).text("").text(data.kind.as_str()).bool(true));
-            row(&mut log, comma, |row| row.text(incident).int(now).text(SELF).text(&word(&LogAction::Opened)).text(event));
+            members.row(is_first, |row| {
+                row.text(event).text(incident);
+            });
+            cameras.row(is_first, |row| {
+                row.text(incident).text(arrival.edge).text(data.camera.as_str());
+            });
+            places.row(is_first, |row| {
+                row.text(incident).text("").text(data.kind.as_str()).bool(true);
+            });
+            log.row(is_first, |row| {
+                row.text(incident).int(now).text(SELF).text(&word(&LogAction::Opened)).text(event);
+            });
             self.changed(Change::Incident(incident.clone()));
             self.changed(Change::Camera(arrival.edge.to_owned(), data.camera.to_string()));
         }
@@ -271,7 +321,6 @@ impl Tx {
         );
         areas.list(openers.iter().map(|opener| &opener.incident));
         for (sql, doing) in [
-            (messages, "store events' messages"),
             (events, "store events"),
             (incidents, "open incidents"),
             (members, "put events into their incidents"),
@@ -280,8 +329,7 @@ impl Tx {
             (areas, "note where incidents lie"),
             (log, "write incidents' logs"),
         ] {
-            let Sql { text, args } = sql;
-            execute!(self.db(), bind_all!(sqlx::query(sqlx::AssertSqlSafe(text)), args)).map_err(to(doing))?;
+            self.run(sql, doing).await?;
         }
         Ok(())
     }
@@ -293,44 +341,5 @@ impl Tx {
             known.sequence = newest;
         }
         *memory.lock() = known;
-    }
-}
-
-/// Adds a row of values.
-fn row(sql: &mut Sql, comma: &str, fill: impl for<'a, 'b> FnOnce(&'a mut Row<'b>) -> &'a mut Row<'b>) {
-    sql.push(comma).push("(");
-    fill(&mut Row { sql, is_first: true });
-    sql.push(")");
-}
-
-struct Row<'s> {
-    sql: &'s mut Sql,
-    is_first: bool,
-}
-
-impl Row<'_> {
-    fn next(&mut self) {
-        if !self.is_first {
-            self.sql.push(", ");
-        }
-        self.is_first = false;
-    }
-
-    fn text(&mut self, text: &str) -> &mut Self {
-        self.next();
-        self.sql.arg(text);
-        self
-    }
-
-    fn int(&mut self, number: impl Into<i64>) -> &mut Self {
-        self.next();
-        self.sql.arg(number.into());
-        self
-    }
-
-    fn bool(&mut self, yes: bool) -> &mut Self {
-        self.next();
-        self.sql.arg(yes);
-        self
     }
 }

@@ -28,7 +28,7 @@ impl Change {
         }
     }
 
-    fn from_row(what: &str, key: String) -> Option<Self> {
+    pub(super) fn from_row(what: &str, key: String) -> Option<Self> {
         match what {
             "edge" => Some(Self::Edge(key)),
             "camera" => key.split_once('/').map(|(edge, camera)| Self::Camera(edge.into(), camera.into())),

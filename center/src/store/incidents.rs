@@ -1,4 +1,5 @@
-//! Incidents: keeping what `incident::rules` decides about events. Not here: what people do to them (`life`, `merging`).
+//! Incidents: keeping what `incident::rules` decides about events. Not here: what an incident is by its events (`standing`), what people do to
+//! them (`life`, `merging`).
 
 use matpho_scene::{
     WallTime,
@@ -6,14 +7,12 @@ use matpho_scene::{
 };
 use rand::RngCore;
 
-use super::{
-    Change, StoreError, Tx, audit, events, execute, fetch_all, fetch_one, fetch_optional, from_word, json, time, to, word,
-};
+use super::{Change, StoreError, Tx, audit, execute, fetch_all, fetch_optional, from_word, json, time, to, word};
 use crate::{
-    api::types::{Certainty, Family, IncidentState, LogAction, LogDetail, Priority},
+    api::types::{Family, LogAction, LogDetail, Priority},
     incident::{
         life::{Act, Actor, Resolution, Step},
-        rules::{self, Candidate, EventFact, Sighting, Spot},
+        rules::{self, Candidate, Sighting, Spot},
     },
 };
 
@@ -30,50 +29,6 @@ struct CandidateRow {
     camera: String,
     longitude: Option<f64>,
     latitude: Option<f64>,
-}
-
-#[derive(sqlx::FromRow)]
-struct FactRow {
-    kind: String,
-    severity: String,
-    severity_max: String,
-    placed_at: i64,
-    ended_at: Option<i64>,
-    late: bool,
-    clock_suspect: bool,
-    retracted: bool,
-}
-
-/// What refreshing an incident has to know of it.
-#[derive(sqlx::FromRow)]
-struct BeforeRow {
-    state: String,
-    severity: String,
-    severity_seen: Option<String>,
-    certainty: String,
-    certainty_set: bool,
-    priority: String,
-    priority_set: bool,
-    ongoing: bool,
-    retracted: bool,
-    cameras: i64,
-    reports: i64,
-    reported_at: Option<i64>,
-}
-
-impl FactRow {
-    fn into_fact(self) -> Result<EventFact, StoreError> {
-        Ok(EventFact {
-            kind: events::kind(self.kind)?,
-            severity: from_word("severity", self.severity)?,
-            severity_max: from_word("severity", self.severity_max)?,
-            began: time(self.placed_at),
-            ended: self.ended_at.map(time),
-            late: self.late,
-            clock_suspect: self.clock_suspect,
-            retracted: self.retracted,
-        })
-    }
 }
 
 /// Incidents of a family around a time, with those of their cameras that are the given one or lie in a box around it; `$state` says in
@@ -222,109 +177,6 @@ impl Tx {
     pub(super) async fn incident_of(&mut self, event: &str) -> Result<Option<String>, StoreError> {
         fetch_optional!(self.db(), sqlx::query_scalar("SELECT incident FROM incident_events WHERE event = $1").bind(event))
             .map_err(to("look up an event's incident"))
-    }
-
-    async fn facts(&mut self, incident: &str) -> Result<Vec<FactRow>, StoreError> {
-        fetch_all!(
-            self.db(),
-            sqlx::query_as(
-                "SELECT e.kind, e.severity, e.severity_max, e.placed_at, e.ended_at, e.late, e.clock_suspect, e.retracted
-             FROM incident_events ie JOIN events e ON e.id = ie.event WHERE ie.incident = $1",
-            )
-            .bind(incident)
-        )
-        .map_err(to("read an incident's events"))
-    }
-
-    /// Sums the incident's events and reports up anew, and logs what that changed.
-    pub(super) async fn refresh_incident(&mut self, incident: &str, now: WallTime) -> Result<(), StoreError> {
-        let facts: Vec<EventFact> = self.facts(incident).await?.into_iter().map(FactRow::into_fact).collect::<Result<_, _>>()?;
-        let before: BeforeRow = fetch_one!(
-            self.db(),
-            sqlx::query_as(
-                "SELECT state, severity, severity_seen, certainty, certainty_set, priority, priority_set, ongoing, retracted,
-                        (SELECT COUNT(*) FROM incident_cameras WHERE incident = i.id) AS cameras,
-                        (SELECT COUNT(*) FROM reports WHERE incident = i.id) AS reports,
-                        (SELECT MIN(seen_at) FROM reports WHERE incident = i.id) AS reported_at
-                 FROM incidents i WHERE id = $1",
-            )
-            .bind(incident)
-        )
-        .map_err(to("read an incident"))?;
-        let count = |number: i64| usize::try_from(number).unwrap_or(0);
-        let certainty = if before.certainty_set {
-            before.certainty
-        } else {
-            word::<Certainty>(&rules::certainty(count(before.cameras), count(before.reports)))
-        };
-        execute!(
-            self.db(),
-            sqlx::query(
-                "UPDATE incidents SET certainty = $2, report_count = $3, event_count = $4, updated_at = $5 WHERE id = $1"
-            )
-            .bind(incident)
-            .bind(certainty)
-            .bind(before.reports)
-            .bind(i64::try_from(facts.len()).unwrap_or(i64::MAX))
-            .bind(now.as_unix_millis())
-        )
-        .map_err(to("update an incident"))?;
-        self.changed(Change::Incident(incident.into()));
-        // What only people saw is as they said until they close it.
-        let Some(summary) = rules::summarise(&facts) else { return Ok(()) };
-        let (was, seen) = (from_word::<Severity>("severity", before.severity)?, before.severity_seen);
-        let seen = seen.map(|seen| from_word::<Severity>("severity", seen)).transpose()?;
-        let by_hand = seen.filter(|seen| summary.severity <= *seen);
-        let severity = if by_hand.is_some() { was } else { summary.severity };
-        let priority = if before.priority_set { before.priority } else { word(&Priority::of(severity)) };
-        if severity > was && summary.ended.is_none() {
-            self.log(incident, now, SELF, LogAction::Escalated, None, Some(severity.as_str()), None).await?;
-        }
-        if before.ongoing && summary.ended.is_some() {
-            self.log(incident, now, SELF, LogAction::Ended, None, None, None).await?;
-        }
-        let began = before.reported_at.map_or(summary.began, |reported| summary.began.min(time(reported)));
-        execute!(
-            self.db(),
-            sqlx::query(
-                "UPDATE incidents SET kind = $2, severity = $3, ongoing = $4, began_at = $5, ended_at = $6, late = $7,
-                                      clock_suspect = $8, retracted = $9, severity_seen = $10, priority = $11
-                 WHERE id = $1",
-            )
-            .bind(incident)
-            .bind(summary.kind.as_str())
-            .bind(events::severity_word(severity))
-            .bind(summary.ended.is_none())
-            .bind(began.as_unix_millis())
-            .bind(summary.ended.map(WallTime::as_unix_millis))
-            .bind(summary.late)
-            .bind(summary.clock_suspect)
-            .bind(summary.retracted)
-            .bind(by_hand.map(events::severity_word))
-            .bind(priority)
-        )
-        .map_err(to("update an incident"))?;
-        if summary.late && summary.ended.is_some() {
-            // It was over before anybody could know: nobody is late for it.
-            execute!(
-                self.db(),
-                sqlx::query(
-                    "UPDATE incidents SET due_at = NULL, level = 0, raises_at = NULL WHERE id = $1 AND state = 'new' AND ended_at <= opened_at"
-                )
-                .bind(incident)
-            )
-            .map_err(to("take back what is promised about an incident"))?;
-        }
-        if summary.retracted && !before.retracted {
-            self.log(incident, now, SELF, LogAction::Retracted, None, None, None).await?;
-            // Nobody has seen it: nobody need. Whoever has it already decides what to make of it.
-            if from_word::<IncidentState>("incident state", before.state)? == IncidentState::New && before.reports == 0 {
-                let act = Act::Resolve { how: Resolution::Retracted };
-                let step = Step { at: now, by: Actor::Rule(SELF.into()), act, note: None };
-                let _ = self.take_step(incident, step, None).await?;
-            }
-        }
-        Ok(())
     }
 
     /// Tells listeners that the incident of an event has something new (its picture, its clip).

@@ -3,13 +3,20 @@
 //! A camera lies in the areas that hold its position today; an incident where the cameras stand that saw it. When the areas change, or a day
 //! brings a version that was announced, [`Store::settle_places`] finds the places anew.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use jiff::civil::Date;
 use matpho_scene::event::EventKind;
 use uuid::Uuid;
 
-use super::{Change, Store, StoreError, Tx, areas, events, execute, fetch_all, fetch_optional, to};
+use super::{
+    Change, Store, StoreError, Tx, areas, events, execute, fetch_all, fetch_optional,
+    sql::{Row, Sql, fetch_built},
+    to,
+};
 use crate::{
     area::AreaTree,
     rights::{EVERYWHERE, Place},
@@ -110,16 +117,44 @@ impl Store {
         let mut moved = 0;
         for some in cameras.chunks(CAMERAS_MAX) {
             let mut tx = self.begin().await?;
-            for (edge, camera, longitude, latitude) in some {
-                let position = longitude.zip(*latitude).map(|(longitude, latitude)| [longitude, latitude]);
-                moved += usize::from(tx.place_camera(edge, camera, position, today).await?);
-            }
+            let some: Vec<Standpoint> = some
+                .iter()
+                .map(|(edge, camera, longitude, latitude)| Standpoint {
+                    edge: edge.clone(),
+                    camera: camera.clone(),
+                    position: longitude.zip(*latitude).map(|(longitude, latitude)| [longitude, latitude]),
+                    day: today,
+                })
+                .collect();
+            moved += tx.place_cameras(&some).await?;
             tx.commit().await?;
         }
         let mut tx = self.begin().await?;
         tx.set_edition(Edition::Places, &wanted).await?;
         tx.commit().await?;
         Ok(moved)
+    }
+}
+
+/// The areas that hold a position on a day, and everywhere.
+fn areas_of(tree: &AreaTree, position: Option<[f64; 2]>, day: Date) -> BTreeSet<String> {
+    let holding = position.map(|position| tree.holding(position, day)).unwrap_or_default();
+    holding.into_iter().map(|area| area.id.to_string()).chain([EVERYWHERE.into()]).collect()
+}
+
+/// Where a camera stands.
+pub(super) struct Standpoint {
+    pub(super) edge: String,
+    pub(super) camera: String,
+    /// `[longitude, latitude]`, WGS 84.
+    pub(super) position: Option<[f64; 2]>,
+    /// The day whose areas count.
+    pub(super) day: Date,
+}
+
+impl Standpoint {
+    fn name(&self, row: &mut Row<'_>) {
+        row.text(&self.edge).text(&self.camera);
     }
 }
 
@@ -157,47 +192,49 @@ impl Tx {
         Ok(tree)
     }
 
-    /// Notes where a camera lies, and with it the incidents that it saw. Returns whether that changed.
-    pub(super) async fn place_camera(
-        &mut self,
-        edge: &str,
-        camera: &str,
-        position: Option<[f64; 2]>,
-        today: Date,
-    ) -> Result<bool, StoreError> {
-        let doing = "note where a camera lies";
-        let now = self.areas_of(position, today).await?;
-        let mut before: Vec<String> = fetch_all!(
-            self.db(),
-            sqlx::query_scalar("SELECT area FROM camera_areas WHERE edge = $1 AND camera = $2").bind(edge).bind(camera)
-        )
-        .map_err(to(doing))?;
-        before.sort();
-        if before == now {
-            return Ok(false);
+    /// Notes where cameras lie, each named once, and with them the incidents that they saw. Returns how many lie elsewhere now.
+    pub(super) async fn place_cameras(&mut self, cameras: &[Standpoint]) -> Result<usize, StoreError> {
+        if cameras.is_empty() {
+            return Ok(0);
         }
-        execute!(self.db(), sqlx::query("DELETE FROM camera_areas WHERE edge = $1 AND camera = $2").bind(edge).bind(camera))
-            .map_err(to(doing))?;
-        for area in &now {
-            execute!(
-                self.db(),
-                sqlx::query("INSERT INTO camera_areas (edge, camera, area) VALUES ($1, $2, $3)")
-                    .bind(edge)
-                    .bind(camera)
-                    .bind(area)
-            )
-            .map_err(to(doing))?;
+        let doing = "note where cameras lie";
+        let tree = self.tree().await?;
+        let mut sql = Sql::new("SELECT edge, camera, area FROM camera_areas WHERE (edge, camera) IN (VALUES ");
+        sql.rows(cameras, |row, at| at.name(row)).push(") ORDER BY area");
+        let rows: Vec<(String, String, String)> = fetch_built!(self.db(), sql).map_err(to(doing))?;
+        let mut before: HashMap<(&str, &str), BTreeSet<&str>> = HashMap::new();
+        for (edge, camera, area) in &rows {
+            before.entry((edge.as_str(), camera.as_str())).or_default().insert(area);
         }
-        let incidents: Vec<String> = fetch_all!(
-            self.db(),
-            sqlx::query_scalar("SELECT incident FROM incident_cameras WHERE camera = $2 AND edge = $1").bind(edge).bind(camera)
-        )
-        .map_err(to(doing))?;
-        for incident in &incidents {
+        let mut moved: Vec<(&Standpoint, BTreeSet<String>)> = Vec::new();
+        for at in cameras {
+            let now = areas_of(&tree, at.position, at.day);
+            if !before.get(&(at.edge.as_str(), at.camera.as_str())).is_some_and(|before| now.iter().eq(before.iter())) {
+                moved.push((at, now));
+            }
+        }
+        if moved.is_empty() {
+            return Ok(0);
+        }
+        let mut sql = Sql::new("DELETE FROM camera_areas WHERE (edge, camera) IN (VALUES ");
+        sql.rows(&moved, |row, (at, _)| at.name(row)).push(")");
+        self.run(sql, doing).await?;
+        let mut sql = Sql::new("INSERT INTO camera_areas (edge, camera, area) VALUES ");
+        let rows = moved.iter().flat_map(|(at, areas)| areas.iter().map(move |area| (at, area)));
+        sql.rows(rows, |row, (at, area)| {
+            row.text(&at.edge).text(&at.camera).text(area);
+        });
+        self.run(sql, doing).await?;
+        let mut sql = Sql::new("SELECT DISTINCT incident, '' FROM incident_cameras WHERE (edge, camera) IN (VALUES ");
+        sql.rows(&moved, |row, (at, _)| at.name(row)).push(") ORDER BY incident");
+        let incidents: Vec<(String, String)> = fetch_built!(self.db(), sql).map_err(to(doing))?;
+        for (incident, _) in &incidents {
             self.place_incident(incident).await?;
         }
-        self.changed(Change::Camera(edge.into(), camera.into()));
-        Ok(true)
+        for (at, _) in &moved {
+            self.changed(Change::Camera(at.edge.clone(), at.camera.clone()));
+        }
+        Ok(moved.len())
     }
 
     /// Finds anew where an incident lies: after its events, its cameras' places or its state changed by other means than [`Self::place_event`].
@@ -229,7 +266,8 @@ impl Tx {
 
     /// Notes where a report lies.
     pub(super) async fn place_report(&mut self, report: &str, position: [f64; 2], today: Date) -> Result<(), StoreError> {
-        for area in self.areas_of(Some(position), today).await? {
+        let tree = self.tree().await?;
+        for area in areas_of(&tree, Some(position), today) {
             execute!(self.db(), sqlx::query("INSERT INTO report_areas (report, area) VALUES ($1, $2)").bind(report).bind(&area))
                 .map_err(to("note where a report lies"))?;
         }
@@ -260,16 +298,6 @@ impl Tx {
         )
         .map_err(to("note where an incident lies"))?;
         Ok(())
-    }
-
-    /// The areas that hold a position on a day, and everywhere; in order.
-    async fn areas_of(&mut self, position: Option<[f64; 2]>, today: Date) -> Result<Vec<String>, StoreError> {
-        let Some(position) = position else { return Ok(vec![EVERYWHERE.into()]) };
-        let tree = self.tree().await?;
-        let mut areas: Vec<String> = tree.holding(position, today).into_iter().map(|area| area.id.to_string()).collect();
-        areas.push(EVERYWHERE.into());
-        areas.sort();
-        Ok(areas)
     }
 
     /// An incident was closed or opened again.

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use super::{StoreError, Tx, execute, to};
+
 /// An argument.
 #[derive(Debug, Clone)]
 pub(super) enum Arg {
@@ -101,6 +103,21 @@ impl Sql {
         self.push(")")
     }
 
+    /// Adds rows of values, with commas between them.
+    pub(super) fn rows<T>(&mut self, items: impl IntoIterator<Item = T>, mut fill: impl FnMut(&mut Row<'_>, T)) -> &mut Self {
+        for (index, item) in items.into_iter().enumerate() {
+            self.row(index == 0, |row| fill(row, item));
+        }
+        self
+    }
+
+    /// Adds a row of values.
+    pub(super) fn row(&mut self, is_first: bool, fill: impl FnOnce(&mut Row<'_>)) {
+        self.push(if is_first { "(" } else { ", (" });
+        fill(&mut Row { sql: self, is_first: true });
+        self.push(")");
+    }
+
     /// Adds alternatives in brackets; without one nothing is true.
     pub(super) fn any<T>(&mut self, all: impl IntoIterator<Item = T>, mut one: impl FnMut(&mut Self, T)) -> &mut Self {
         self.push("(");
@@ -111,6 +128,43 @@ impl Sql {
             is_first = false;
         }
         self.push(if is_first { "1 = 0)" } else { ")" })
+    }
+}
+
+/// A row of values that grows.
+pub(super) struct Row<'s> {
+    sql: &'s mut Sql,
+    is_first: bool,
+}
+
+impl Row<'_> {
+    /// Adds a value.
+    pub(super) fn value(&mut self, arg: impl Into<Arg>) -> &mut Self {
+        if !std::mem::take(&mut self.is_first) {
+            self.sql.push(", ");
+        }
+        self.sql.arg(arg);
+        self
+    }
+
+    pub(super) fn text(&mut self, text: &str) -> &mut Self {
+        self.value(text)
+    }
+
+    pub(super) fn int(&mut self, number: impl Into<i64>) -> &mut Self {
+        self.value(number.into())
+    }
+
+    pub(super) fn bool(&mut self, yes: bool) -> &mut Self {
+        self.value(yes)
+    }
+}
+
+impl Tx {
+    /// Runs a statement that returns nothing. Returns how many rows it met.
+    pub(super) async fn run(&mut self, sql: Sql, doing: &'static str) -> Result<u64, StoreError> {
+        let Sql { text, args } = sql;
+        execute!(self.db(), bind_all!(sqlx::query(sqlx::AssertSqlSafe(text)), args)).map_err(to(doing))
     }
 }
 
