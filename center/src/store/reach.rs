@@ -39,7 +39,7 @@ pub(super) fn cameras_in<'p>(sql: &mut Sql, parts: impl IntoIterator<Item = &'p 
 impl Store {
     /// Adds `FROM … WHERE … AND`: the rows of a table, as `alias`, of cameras in reach if those are few, of all if they are many. What passes is
     /// still to be asked. The cross join tells SQLite to begin with the cameras.
-    pub(super) async fn from_rows_of(
+    pub(super) async fn push_rows_of(
         &self,
         sql: &mut Sql,
         (table, alias): (&str, &str),

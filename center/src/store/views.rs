@@ -522,7 +522,7 @@ impl Store {
     pub async fn events(&self, filter: &EventFilter, seen_by: &Filter, limit: u32) -> Result<Vec<Event>, StoreError> {
         // The page is found by index alone, then read with all that belongs to it.
         let mut sql = Sql::new(select_events!("WHERE e.id IN (SELECT x.id"));
-        self.from_rows_of(&mut sql, ("events", "x"), seen_by).await?;
+        self.push_rows_of(&mut sql, ("events", "x"), seen_by).await?;
         reach::camera_passes(&mut sql, "x", true, seen_by);
         if let Some(kind) = &filter.kind {
             sql.push(" AND (x.kind = ").arg(kind).push(" OR x.kind LIKE ").arg(format!("{kind}.%")).push(")");
@@ -649,7 +649,7 @@ impl Store {
     ) -> Result<Vec<(i64, Measurement)>, StoreError> {
         type Row = (i64, String, String, String, i64, i64, String);
         let mut sql = Sql::new("SELECT x.line, x.edge, x.camera, x.zone, x.from_at, x.to_at, x.figures");
-        self.from_rows_of(&mut sql, ("measurements", "x"), seen_by).await?;
+        self.push_rows_of(&mut sql, ("measurements", "x"), seen_by).await?;
         reach::camera_passes(&mut sql, "x", false, seen_by);
         let wanted = [(" AND x.camera = ", &filter.camera), (" AND x.edge = ", &filter.edge), (" AND x.zone = ", &filter.zone)];
         seen_at(&mut sql, wanted);
