@@ -1,11 +1,12 @@
 //! What the centre takes, on SQLite and on PostgreSQL: `cargo bench -p matpho-center` (`-- --test`: the smallest run;
-//! `-- --batches N`: the store alone, with so many batches of each sort instead of 50).
+//! `-- --batches N`: the store alone, with so many batches of each sort instead of 50; `-- --whole`: the whole alone).
 //!
 //! Two views. **The store alone**: messages in the batches of ingest, beside an insert of the very rows that they leave, in as many
 //! transactions, in the same run: many rows a statement (what the store could take at best), and one row a statement (what a program that
 //! looks at each message can hope for). A row that is written anew counts as one that is inserted. **The whole**: gateways, broker, the centre's
 //! program; from a message's record at its gateway to its commit, as the centre itself measures it. What is committed is visible: both pools
-//! read the same database.
+//! read the same database. Once with events that live and have their picture, once with the fleet that `matpho-sim edges` makes (build it
+//! first), whose events begin and end at few cameras, so that most of them join an incident that is open.
 //!
 //! `Minute` is the worst minute of 10,000 cameras that is reckoned with, a tenth of it: [`WORST_MINUTE`].
 //!
@@ -25,6 +26,7 @@ use std::{
 use bytes::Bytes;
 use common::{
     Center, Gateway, Message as Wire,
+    broker::Broker,
     stores::{self, Kind},
     wait_for,
 };
@@ -45,10 +47,43 @@ const EDGE: &str = "tdm.gw-01";
 /// Connections that send at once.
 const GATEWAYS: u32 = 16;
 
+/// Gateways of the simulated fleet.
+const EDGES: u32 = 100;
+
 fn main() {
     let smoke = std::env::args().any(|argument| argument == "--test");
     let few = std::env::args().skip_while(|argument| argument != "--batches").nth(1).map(|count| count.parse::<usize>().unwrap());
     let batches = few.unwrap_or(if smoke { 2 } else { 50 });
+    if !std::env::args().any(|argument| argument == "--whole") {
+        alone(batches);
+    }
+    if few.is_some() {
+        return;
+    }
+    println!(
+        "\n### The whole: {GATEWAYS} gateways, mosquitto, the centre; each event begins, is seen (100 KiB), goes on, ends\n"
+    );
+    whole_head();
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        for rate in [Some(100), Some(400), None] {
+            whole(kind, rate, if smoke { 10 } else { 100 });
+        }
+    }
+    println!("\n### The whole: `matpho-sim edges --count {EDGES}`, mosquitto, the centre; each event begins and ends\n");
+    whole_head();
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        for rate in [200, 500, 1000] {
+            fleet(kind, rate, if smoke { 2 } else { 20 });
+        }
+    }
+}
+
+fn whole_head() {
+    println!("| store | messages/s asked for | messages/s committed | record to commit, half within | 99 in 100 within |");
+    println!("|---|---|---|---|---|");
+}
+
+fn alone(batches: usize) {
     println!("\n### The store: messages a second\n");
     println!(
         "| store | message | messages/s | rows a message | rows alone, many a statement | share | one a statement | share |"
@@ -57,19 +92,6 @@ fn main() {
     for kind in [Kind::Sqlite, Kind::Postgres] {
         for sort in [Sort::Event, Sort::Update, Sort::End, Sort::Evidence, Sort::Measurement, Sort::Status, Sort::Minute] {
             stores::block_on(store(kind, sort, batches * BATCH));
-        }
-    }
-    if few.is_some() {
-        return;
-    }
-    println!(
-        "\n### The whole: {GATEWAYS} gateways, mosquitto, the centre; each event begins, is seen (100 KiB), goes on, ends\n"
-    );
-    println!("| store | messages/s asked for | messages/s committed | record to commit, half within | 99 in 100 within |");
-    println!("|---|---|---|---|---|");
-    for kind in [Kind::Sqlite, Kind::Postgres] {
-        for rate in [Some(100), Some(400), None] {
-            whole(kind, rate, if smoke { 10 } else { 100 });
         }
     }
 }
@@ -337,16 +359,44 @@ fn whole(kind: Kind, rate: Option<u32>, each: u32) {
         let taken = ["event", "evidence"].map(|sort| center.metric(&format!("matpho_center_messages_total{{kind=\"{sort}\"}}")));
         if taken == [3.0 * events, events] { Ok(()) } else { Err(format!("{taken:?}")) }
     });
-    let committed = 4.0 * events / begin.elapsed().as_secs_f64();
+    let rate = rate.map_or("as many as go".to_owned(), |rate| rate.to_string());
+    // Pictures have no part in the centre's own measure.
+    row(&center, kind, &rate, 4.0 * events / begin.elapsed().as_secs_f64(), 3.0 * events);
+}
+
+fn fleet(kind: Kind, rate: u32, seconds: u32) {
+    let broker = Broker::start("");
+    let (host, port) = broker.address();
+    let mut center = Center::with(
+        tempfile::tempdir().unwrap(),
+        &format!(
+            "[http]\nlisten = \"127.0.0.1:0\"\n[state]\nfolder = \"state\"\n{}[broker]\nmode = \"external\"\nurl = \"mqtt://{host}:{port}\"\n",
+            stores::with(kind, stores::section)
+        ),
+    );
+    center.start();
+    let sim = std::env::current_exe().unwrap().parent().unwrap().with_file_name("matpho-sim");
+    let begin = Instant::now();
+    let fleet = std::process::Command::new(&sim)
+        .args(["edges", "--count", &EDGES.to_string(), "--rate", &rate.to_string(), "--seconds", &seconds.to_string()])
+        .args(["--broker", &format!("mqtt://{host}:{port}")])
+        .output()
+        .unwrap_or_else(|error| panic!("{}: {error}; cargo build -p matpho-sim makes it", sim.display()));
+    assert!(fleet.status.success(), "{}", String::from_utf8_lossy(&fleet.stderr));
+    let report: Value = serde_json::from_slice(&fleet.stdout).unwrap();
+    let sent = report["sent"].as_f64().unwrap();
+    wait_for("the centre to have taken all", || {
+        let taken = center.metric("matpho_center_messages_total{kind=\"event\"}");
+        if taken == sent { Ok(()) } else { Err(format!("{taken} of {sent}")) }
+    });
+    row(&center, kind, &rate.to_string(), sent / begin.elapsed().as_secs_f64(), sent);
+}
+
+fn row(center: &Center, kind: Kind, rate: &str, committed: f64, measured: f64) {
     let (_, text) = center.get("/metrics");
     let text = text.as_str().unwrap();
-    // Pictures have no part in the centre's own measure.
-    println!(
-        "| {kind:?} | {} | {committed:.0} | {} s | {} s |",
-        rate.map_or("as many as go".to_owned(), |rate| rate.to_string()),
-        within(text, 0.5 * 3.0 * events),
-        within(text, 0.99 * 3.0 * events)
-    );
+    let [half, most] = [0.5, 0.99].map(|share| within(text, share * measured));
+    println!("| {kind:?} | {rate} | {committed:.0} | {half} s | {most} s |");
 }
 
 /// The first bound of the centre's histogram below which so many messages lie.

@@ -1,5 +1,5 @@
 //! How long a commune's user waits for lists and map, however much is kept: `cargo bench -p matpho-center --bench lists`
-//! (`MATPHO_BENCH_EVENTS=20000`: with less; `-- --test`: with hardly any).
+//! (`MATPHO_BENCH_EVENTS=20000`: with less; `-- --test`: with hardly any; `-- --store postgres`: on one store).
 //!
 //! The centre's program over HTTP, on SQLite and on PostgreSQL, with a million events (two an incident) of 10,000 cameras in 168 communes of one
 //! province. Rows are put in by SQL, areas by `area import`; eight users have a commune each, one has the province. The figures are whole
@@ -35,9 +35,16 @@ fn main() {
     println!("\n### Lists and map with {events} events: milliseconds a request\n");
     println!("| store | request | of a commune: half within | 99 in 100 within | of the province: half | 99 in 100 |");
     println!("|---|---|---|---|---|---|");
-    for kind in [Kind::Sqlite, Kind::Postgres] {
+    let only = std::env::args().skip_while(|argument| argument != "--store").nth(1);
+    let kinds = [("sqlite", Kind::Sqlite), ("postgres", Kind::Postgres)];
+    for (_, kind) in kinds.into_iter().filter(|(name, _)| only.as_deref().is_none_or(|only| only == *name)) {
         stores::with(kind, || store(kind, events, rounds));
     }
+}
+
+/// The commune of a user.
+fn commune(user: usize) -> usize {
+    user * 20
 }
 
 /// Communes lie in a row, each a tenth of a degree wide; cameras are spread over them.
@@ -90,7 +97,7 @@ fn store(kind: Kind, events: u32, rounds: u32) {
     };
     center.command(&["area", "import", &file("areas.csv", &list), &file("borders.geojson", &borders.to_string())], "");
     for (number, user) in users.iter().enumerate() {
-        let area = if user == "province" { "P:1".to_owned() } else { format!("X:{}", number * 20) };
+        let area = if user == "province" { "P:1".to_owned() } else { format!("X:{}", commune(number)) };
         center.command(&["grant", "add", "--user", user, "--role", "operator", "--area", &area, "--purpose", "bench"], "");
     }
     fill(&sql, events, &quoted(&data("event_began")));
@@ -122,15 +129,18 @@ fn store(kind: Kind, events: u32, rounds: u32) {
         ("map: cameras in view (OGC)", "/api/v1/ogc/collections/cameras/items?limit=10000&bbox=105,10,107,10.1".into()),
         ("map: traffic now (OGC)", "/api/v1/ogc/collections/traffic/items?limit=10000".into()),
         ("events, 100", "/api/v1/events".into()),
-        ("incidents of a camera", "/api/v1/incidents?state=all&camera=c20".into()),
+        ("incidents of a camera", "/api/v1/incidents?state=all&camera=c{commune}".into()),
         ("measurements, 100", "/api/v1/measurements".into()),
     ] {
         let mut line = format!("| {kind:?} | {what} |");
         for tokens in [&tokens[..USERS as usize], &tokens[USERS as usize..]] {
             let mut times: Vec<f64> = Vec::new();
             for round in 0..rounds * USERS {
+                let user = round as usize % tokens.len();
+                // A camera that the user may see: communes have them in turn.
+                let path = path.replace("{commune}", &commune(user).to_string());
                 let begin = Instant::now();
-                get(&center, &tokens[round as usize % tokens.len()], &path);
+                get(&center, &tokens[user], &path);
                 times.push(begin.elapsed().as_secs_f64() * 1e3);
                 if times.len() >= 20 && times.iter().sum::<f64>() > 30_000.0 {
                     break;

@@ -32,7 +32,7 @@ impl Counter {
 }
 
 /// Upper bounds of the lag histogram's buckets, in seconds: from a good link to a gateway that was away for a day.
-const LAG_BOUNDS_S: [f64; 11] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0, 3_600.0, 86_400.0];
+const LAG_BOUNDS_S: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0, 3_600.0, 86_400.0];
 
 /// How often a span was how long.
 #[derive(Debug, Default)]

@@ -9,9 +9,6 @@ mod authority;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    net::TcpListener,
-    path::Path,
-    process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -20,7 +17,9 @@ use std::{
 
 use authority::Authority;
 use common::{
-    Center, Gateway, Listener, Message, golden,
+    Center, Gateway, Listener, Message,
+    broker::{Broker, free_port},
+    golden,
     receiver::{Got, Receiver},
     signal,
     stores::Cluster,
@@ -31,56 +30,10 @@ use serde_json::json;
 /// Events that a centre has taken.
 const EVENTS: &str = "matpho_center_messages_total{kind=\"event\"}";
 
-/// A mosquitto that is nobody's own: gateways of these tests come in the clear, centres encrypted.
-struct Broker {
-    _folder: tempfile::TempDir,
-    process: Child,
-    port: u16,
-    tls_port: u16,
-    authority: Authority,
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-impl Broker {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let (port, tls_port) = (free_port(), free_port());
-        let authority = Authority::new(folder.path());
-        let conf = folder.path().join("mosquitto.conf");
-        let mut text = format!(
-            "allow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages 256\nset_tcp_nodelay true\nlistener {port} 127.0.0.1\n{}",
-            authority.listener(tls_port)
-        );
-        if rustix::process::geteuid().is_root() {
-            // As another user it could not read the key.
-            text.push_str("user root\n");
-        }
-        fs::write(&conf, text).unwrap();
-        let program = if Path::new("/usr/sbin/mosquitto").exists() { "/usr/sbin/mosquitto" } else { "mosquitto" };
-        let process = Command::new(program).arg("-c").arg(&conf).stderr(Stdio::null()).spawn().unwrap();
-        let broker = Self { _folder: folder, process, port, tls_port, authority };
-        wait_for("the broker", || Gateway::connect_to(broker.address(), "nobody", "at-all").map(drop));
-        broker
-    }
-
-    fn address(&self) -> (String, u16) {
-        ("127.0.0.1".into(), self.port)
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        signal(self.process.id(), "-KILL");
-        let _ = self.process.wait();
-    }
-}
-
 /// Centres of one group, on one database and one folder of files. They do not run yet.
 struct Province {
     broker: Broker,
+    _certificates: tempfile::TempDir,
     _files: tempfile::TempDir,
     centers: Vec<Center>,
 }
@@ -91,16 +44,20 @@ impl Province {
     }
 
     fn with(count: usize, feeds: &str) -> Self {
-        let (broker, files, store) = (Broker::start(), tempfile::tempdir().unwrap(), Cluster::shared().new_database());
+        let (certificates, files, store) =
+            (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Cluster::shared().new_database());
+        let (authority, tls_port) = (Authority::new(certificates.path()), free_port());
+        // Gateways of these tests come in the clear, centres encrypted.
+        let broker = Broker::start(&authority.listener(tls_port));
         let config = format!(
             "[http]\nlisten = \"127.0.0.1:0\"\n[state]\nfolder = \"state\"\nfiles_folder = \"{}\"\n{store}[broker]\nmode = \"external\"\n\
              url = \"mqtts://127.0.0.1:{}\"\nca_file = \"{}\"\nshared_group = \"matpho-center\"\ntakeover_s = 5\n{feeds}",
             files.path().display(),
-            broker.tls_port,
-            broker.authority.ca.display()
+            tls_port,
+            authority.ca.display()
         );
         let centers = (0..count).map(|_| Center::with(tempfile::tempdir().unwrap(), &config)).collect();
-        Self { broker, _files: files, centers }
+        Self { broker, _certificates: certificates, _files: files, centers }
     }
 
     fn gateway(&self) -> Gateway {
@@ -376,7 +333,7 @@ fn a_store_that_goes_away_stops_nothing_for_good() {
 fn a_store_that_cannot_be_reached_is_named() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("password"), "hunter2-hunter2\n").unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let store = format!("[store]\nurl = \"postgres://matpho@127.0.0.1:{port}/matpho\"\n");
     for (more, parts) in [
         ("password_file = \"password\"\n", [format!("127.0.0.1:{port}/matpho"), "store.url".into()]),

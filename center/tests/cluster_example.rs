@@ -10,22 +10,17 @@ mod authority;
 
 use std::{
     fs,
-    net::TcpListener,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
 
 use authority::Authority;
-use common::{Center, Listener, Message, TOKEN, signal, stores::Cluster, wait_for};
+use common::{Center, Listener, Message, TOKEN, broker::free_port, signal, stores::Cluster, wait_for};
 use matpho_center::senders::client;
 
 const DATABASE: &str = "matpho";
 const GATEWAY: (&str, &str) = ("tdm.gw-01", "gateway-password-01");
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
 
 /// A file of `configs/cluster` with other names in it; each of those must be there.
 fn example(name: &str, names: &[(&str, String)]) -> String {

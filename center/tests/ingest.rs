@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Center, EVENT, Gateway, Message, golden, signal, time, wait_for};
+use common::{Center, EVENT, Gateway, Message, broker::Hasty, golden, signal, stores::section, time, wait_for};
 use matpho_wire::{EvidenceData, evidence};
 
 on_both_stores!(
@@ -17,6 +17,7 @@ on_both_stores!(
     a_killed_broker_is_started_again,
     the_broker_works_on_while_the_centre_is_away,
     a_gateway_gets_no_farther_than_its_own_topics,
+    a_broker_that_waits_for_no_acknowledgement_holds_nothing_up,
 );
 
 const PICTURE: &str = "evidence/01a1fd1e-8c00-7707-8707-070707070707";
@@ -312,4 +313,24 @@ fn a_gateway_gets_no_farther_than_its_own_topics() {
     other.publish_to("matpho/v1/tdm/gw-02/events", &own);
     let incident = center.incidents("", 1).remove(0);
     assert_eq!(incident["cameras"][0]["edge"], "tdm.gw-02");
+}
+
+/// Mosquitto 2.0.11 sends more than it was asked to have under way once our socket is full. The centre stood still for good then: reading waited
+/// for the store, and the store for room to acknowledge.
+fn a_broker_that_waits_for_no_acknowledgement_holds_nothing_up() {
+    const COUNT: u16 = 5_000;
+    let broker =
+        Hasty::start("matpho/v1/tdm/gw-01/measurements", Message::golden("measurement_traffic").text().into_bytes(), COUNT);
+    let config = format!(
+        "[http]\nlisten = \"127.0.0.1:0\"\n[state]\nfolder = \"state\"\n{}[broker]\nmode = \"external\"\nurl = \"mqtt://{}\"\n",
+        section(),
+        broker.address()
+    );
+    let mut center = Center::with(tempfile::tempdir().unwrap(), &config);
+    center.start();
+    wait_for("every message to be acknowledged", || match broker.acknowledged() {
+        COUNT => Ok(()),
+        fewer => Err(format!("{fewer} of {COUNT}")),
+    });
+    assert_eq!(center.metric("matpho_center_messages_total{kind=\"measurement\"}"), f64::from(COUNT));
 }

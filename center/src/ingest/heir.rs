@@ -113,7 +113,7 @@ impl Heir {
                 }
                 Ok(Ok(Event::Incoming(Packet::Publish(publish)))) if publish.qos != QoS::AtMostOnce => {
                     (came, last) = (came + 1, Instant::now());
-                    // More than the queue holds is never on its way: the broker waits for acknowledgements.
+                    // Where the queue is full we wait for the store, and it does not wait for us.
                     if !queues.send(Delivery::new(publish, acks.clone())).await {
                         return Err("this centre stops".into());
                     }

@@ -3,8 +3,10 @@
 //! A message may come to one of several centres (`broker.shared_group`); one that is acknowledged is in the store that they share.
 //!
 //! The session outlives connections and the centre itself (`clean_start = false`), so that the broker queues what arrives meanwhile.
-//! The broker sends at most [`IN_FLIGHT_MAX`] unacknowledged messages; the queue behind holds twice that, and so polling never waits
-//! for the store. Latest pictures are QoS 0 and are left out when the queue fills up.
+//! The broker is asked to send at most [`IN_FLIGHT_MAX`] unacknowledged messages. One that sends more (mosquitto 2.0.11 does as soon as our
+//! socket is full) fills the queues behind, and then polling waits for the store. **Nothing that the store waits for may wait for polling**, or
+//! both would wait for ever: acknowledgements always find room, see [`REQUESTS_MAX`]. Latest pictures are QoS 0 and are left out when the queue
+//! fills up.
 
 use std::{
     sync::{
@@ -34,8 +36,9 @@ pub const IN_FLIGHT_MAX: u16 = 128;
 /// Messages between connection and store, in each lane. After a reconnection the broker repeats what is still in here.
 pub const QUEUE_MAX: usize = 4 * IN_FLIGHT_MAX as usize;
 
-/// Requests to the connection (acknowledgements, commands): more than can be waiting at once.
-pub(super) const REQUESTS_MAX: usize = 1_024;
+/// Requests to the connection (acknowledgements, commands): an acknowledgement for each packet number that MQTT has, so that none ever waits
+/// for room, whatever the broker sends; the rest is for commands.
+pub(super) const REQUESTS_MAX: usize = u16::MAX as usize + 1_024;
 
 /// Time between two attempts to connect: the first and the longest; a third of it is left to chance.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(15));
@@ -204,7 +207,12 @@ impl Link {
                         continue;
                     }
                     let delivery = Delivery { publish, acks: acks.clone(), connection: connection.unwrap_or(0) };
-                    if !queues.send(delivery).await {
+                    let taken = tokio::select! {
+                        biased;
+                        () = stop.cancelled() => false,
+                        taken = queues.send(delivery) => taken,
+                    };
+                    if !taken {
                         break;
                     }
                 }

@@ -1,6 +1,7 @@
 //! A real centre, its real broker, a gateway that speaks MQTT, and a client that asks over HTTP. Every port is free, every folder new.
 #![allow(dead_code, clippy::unwrap_used, reason = "each test binary uses a part of this, and a test that cannot go on panics")]
 
+pub mod broker;
 pub mod receiver;
 pub mod stores;
 
