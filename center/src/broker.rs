@@ -11,8 +11,6 @@ use std::{
     time::Duration,
 };
 
-use rumqttc::{TlsConfiguration, Transport};
-
 use crate::config::ExternalBroker;
 
 /// Why there is no broker.
@@ -140,13 +138,5 @@ impl Access {
             shared_group: config.shared_group.clone(),
             session_expiry: config.session_expiry,
         })
-    }
-
-    /// The transport that the MQTT client is to use.
-    pub fn transport(&self) -> Transport {
-        match &self.ca {
-            Some(ca) => Transport::tls_with_config(TlsConfiguration::Simple { ca: ca.to_vec(), alpn: None, client_auth: None }),
-            None => Transport::Tcp,
-        }
     }
 }

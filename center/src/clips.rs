@@ -9,10 +9,7 @@ use matpho_wire::{
     Address, CONTENT_TYPE, CloudEvent, Command,
     topic::{self, Channel},
 };
-use rumqttc::v5::{
-    AsyncClient,
-    mqttbytes::{QoS, v5::PublishProperties},
-};
+use rumqttc::v5::mqttbytes::v5::PublishProperties;
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 
@@ -21,6 +18,7 @@ use crate::{
     broker::accounts::address_of,
     config,
     health::Status,
+    ingest::link::Commands,
     store::{
         Store, StoreError,
         clips::{Asked, ClipRequest},
@@ -33,7 +31,7 @@ pub struct Clips {
     /// Where they are known.
     pub store: Store,
     /// How gateways are told.
-    pub client: AsyncClient,
+    pub commands: Commands,
     /// Whether they can be told.
     pub status: Arc<Status>,
     /// Bounds.
@@ -113,9 +111,7 @@ impl Clips {
             ..PublishProperties::default()
         };
         let topic = Channel::Commands.of(&address).to_string();
-        self.client
-            .try_publish_with_properties(topic, QoS::AtLeastOnce, false, payload, properties)
-            .map_err(|error| error.to_string())
+        self.commands.send(topic, payload.into_bytes(), properties).map_err(|error| error.to_string())
     }
 
     /// Takes a clip in: checked, whole, once.

@@ -165,7 +165,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
         };
         (writer, queue)
     });
-    let clips = Clips { store: store.clone(), client: link.client(), status: status.clone(), config: config.clips.clone() };
+    let clips = Clips { store: store.clone(), commands: link.commands(), status: status.clone(), config: config.clips.clone() };
     let api = Arc::new(Api {
         shown: shown.clone(),
         live: live.clone(),

@@ -21,7 +21,6 @@ use common::{
     broker::{Broker, free_port},
     golden,
     receiver::{Got, Receiver},
-    signal,
     stores::Cluster,
     wait_for,
 };

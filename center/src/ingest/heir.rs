@@ -8,27 +8,21 @@
 
 use std::time::Duration;
 
-use rumqttc::{
-    Outgoing,
-    v5::{
-        AsyncClient, Event,
-        mqttbytes::{QoS, v5::Packet},
-    },
-};
-use tokio::time::{Instant, sleep, timeout};
+use rumqttc::v5::mqttbytes::{QoS, v5::Packet};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::link::{self, Acks, Delivery, Queues};
+use super::{
+    connection::{Connection, ConnectionError},
+    link::{self, Delivery, Queues},
+};
 use crate::{
     broker::Access,
     store::{Store, StoreError},
 };
 
-/// So long after the last message that the broker held it holds no more.
+/// So long after the last message that the broker held, and after the last that was acknowledged, it holds no more.
 const QUIET: Duration = Duration::from_secs(5);
-
-/// How long a connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A centre that looks after the others of its group.
 pub struct Heir {
@@ -97,40 +91,32 @@ impl Heir {
     /// Fetches what the broker holds under a name. Returns how many messages that were.
     async fn drain(&self, name: &str, queues: &Queues) -> Result<u64, String> {
         let access = Access { client_id: name.to_owned(), ..self.access.clone() };
-        let (client, mut event_loop) = AsyncClient::new(link::options(&access), link::REQUESTS_MAX);
-        let acks = Acks::new(client.clone());
-        let (mut came, mut acknowledged, mut connected, mut last) = (0, 0, false, Instant::now());
-        loop {
-            match timeout(QUIET, event_loop.poll()).await {
-                Ok(Ok(Event::Incoming(Packet::ConnAck(connack)))) => {
-                    if !connack.session_present {
-                        return Ok(0);
+        // Also an error when the silent one is back and took its name.
+        let failed = |error: ConnectionError| crate::chain(&error);
+        let (mut connection, session_present) = Connection::open(&access).await.map_err(failed)?;
+        let mut came = 0;
+        if session_present {
+            let filters = link::filters(access.shared_group.as_deref());
+            connection.unsubscribe(filters.into_iter().map(|filter| filter.path).collect()).map_err(failed)?;
+            loop {
+                match timeout(QUIET, connection.next()).await {
+                    Ok(packet) => {
+                        let Packet::Publish(publish) = packet.map_err(failed)? else { continue };
+                        if publish.qos != QoS::AtMostOnce {
+                            came += 1;
+                            let delivery = Delivery::new(publish, connection.acks());
+                            if !connection.meanwhile(queues.send(delivery)).await.map_err(failed)? {
+                                return Err("this centre stops".into());
+                            }
+                        }
                     }
-                    (connected, last) = (true, Instant::now());
-                    for filter in link::filters(access.shared_group.as_deref()) {
-                        client.try_unsubscribe(filter.path).map_err(|error| error.to_string())?;
-                    }
+                    // The broker may have more as soon as it is told that what came is ours.
+                    Err(_) if connection.acknowledged() == came && connection.since_acknowledged() >= QUIET => break,
+                    Err(_) => {}
                 }
-                Ok(Ok(Event::Incoming(Packet::Publish(publish)))) if publish.qos != QoS::AtMostOnce => {
-                    (came, last) = (came + 1, Instant::now());
-                    // Where the queue is full we wait for the store, and it does not wait for us.
-                    if !queues.send(Delivery::new(publish, acks.clone())).await {
-                        return Err("this centre stops".into());
-                    }
-                }
-                Ok(Ok(Event::Outgoing(Outgoing::PubAck(_)))) => acknowledged += 1,
-                Ok(Ok(_)) | Err(_) => {}
-                // Also when the silent one is back and took its name.
-                Ok(Err(error)) => return Err(crate::chain(&error)),
-            }
-            if !connected && last.elapsed() > CONNECT_TIMEOUT {
-                return Err("the broker does not answer".into());
-            }
-            if connected && came == acknowledged && last.elapsed() > QUIET {
-                let _ = client.try_disconnect();
-                let _ = timeout(Duration::from_millis(200), async { while event_loop.poll().await.is_ok() {} }).await;
-                return Ok(came);
             }
         }
+        connection.close().await;
+        Ok(came)
     }
 }

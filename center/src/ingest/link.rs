@@ -1,72 +1,55 @@
-//! The connection to the broker: polls it, passes on what comes, makes it anew when it breaks.
+//! The way from the broker: connects, passes on what comes, connects again when it breaks.
 //!
 //! A message may come to one of several centres (`broker.shared_group`); one that is acknowledged is in the store that they share.
 //!
-//! The session outlives connections and the centre itself (`clean_start = false`), so that the broker queues what arrives meanwhile.
-//! The broker is asked to send at most [`IN_FLIGHT_MAX`] unacknowledged messages. One that sends more (mosquitto 2.0.11 does as soon as our
-//! socket is full) fills the queues behind, and then polling waits for the store. **Nothing that the store waits for may wait for polling**, or
-//! both would wait for ever: acknowledgements always find room, see [`REQUESTS_MAX`]. Latest pictures are QoS 0 and are left out when the queue
-//! fills up.
+//! The session outlives connections and the centre itself, so that the broker queues what arrives meanwhile. The broker is asked to send at
+//! most [`IN_FLIGHT_MAX`] unacknowledged messages; one that sends more fills the queues behind, and then reading waits for the store. Latest
+//! pictures are QoS 0 and are left out when the queue fills up.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use matpho_wire::{PACKET_BYTES_MAX, Topic, topic::Channel};
+use matpho_wire::{Topic, topic::Channel};
 use rand::Rng;
-use rumqttc::v5::{
-    AsyncClient, Event, EventLoop, MqttOptions,
-    mqttbytes::{
-        QoS,
-        v5::{ConnectProperties, Filter, Packet, Publish, SubscribeReasonCode},
-    },
+use rumqttc::v5::mqttbytes::{
+    QoS,
+    v5::{Filter, Packet, PubAckReason, Publish, PublishProperties, SubscribeReasonCode},
 };
 use tokio::{sync::mpsc, time::sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::connection::{Acks, Connection, ConnectionError};
 use crate::{broker::Access, health::Status, metrics::Metrics};
 
-/// Messages that the broker sends ahead of our acknowledgements.
+/// Messages that the broker is to send ahead of our acknowledgements.
 pub const IN_FLIGHT_MAX: u16 = 128;
 
 /// Messages between connection and store, in each lane. After a reconnection the broker repeats what is still in here.
 pub const QUEUE_MAX: usize = 4 * IN_FLIGHT_MAX as usize;
 
-/// Requests to the connection (acknowledgements, commands): an acknowledgement for each packet number that MQTT has, so that none ever waits
-/// for room, whatever the broker sends; the rest is for commands.
-pub(super) const REQUESTS_MAX: usize = u16::MAX as usize + 1_024;
+/// Commands that wait for the connection.
+const COMMANDS_MAX: usize = 64;
 
 /// Time between two attempts to connect: the first and the longest; a third of it is left to chance.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(15));
 
-const KEEP_ALIVE: Duration = Duration::from_secs(20);
-
-/// A message as it came, with the connection it came over.
+/// A message as it came, with the way back of the connection it came over.
 pub struct Delivery {
     /// The message.
     pub publish: Publish,
     acks: Acks,
-    connection: u64,
 }
 
 impl Delivery {
-    /// A message of the connection that `acks` acknowledges at present.
+    /// A message of the connection that `acks` acknowledges.
     pub fn new(publish: Publish, acks: Acks) -> Self {
-        let connection = acks.connection.load(Ordering::Acquire);
-        Self { publish, acks, connection }
+        Self { publish, acks }
     }
 
-    /// Tells the broker that the message is ours. One from an earlier connection is left alone: the broker repeats it, and packet numbers
-    /// mean something only in their connection.
-    pub async fn ack(&self) {
-        let current = self.connection == self.acks.connection.load(Ordering::Acquire);
-        if current && self.publish.qos != QoS::AtMostOnce {
-            // An error means that the connection's task is gone: we are stopping, and the broker will repeat it.
-            let _ = self.acks.client.ack(&self.publish).await;
+    /// Tells the broker that the message is ours. One from an earlier connection is left alone: the broker repeats it.
+    pub fn ack(&self) {
+        if self.publish.qos != QoS::AtMostOnce {
+            // An error means that the connection is gone.
+            let _ = self.acks.send(self.publish.pkid);
         }
     }
 }
@@ -126,68 +109,126 @@ impl Queues {
     }
 }
 
-/// The way back of one connection.
-#[derive(Clone)]
-pub struct Acks {
-    client: AsyncClient,
-    connection: Arc<AtomicU64>,
-}
+/// Where commands to gateways go in.
+#[derive(Debug, Clone)]
+pub struct Commands(mpsc::Sender<Publish>);
 
-impl Acks {
-    /// Of a connection that is not made again when it breaks.
-    pub fn new(client: AsyncClient) -> Self {
-        Self { client, connection: Arc::default() }
+/// So many commands wait already that there is no room for one more.
+#[derive(Debug, thiserror::Error)]
+#[error("{COMMANDS_MAX} commands wait for the broker already")]
+pub struct TooManyCommands;
+
+impl Commands {
+    /// Sends a command as soon as the broker is connected, at least once.
+    ///
+    /// # Errors
+    /// Too many wait.
+    pub fn send(&self, topic: String, payload: Vec<u8>, properties: PublishProperties) -> Result<(), TooManyCommands> {
+        let publish = Publish::new(topic, QoS::AtLeastOnce, payload, Some(properties));
+        self.0.try_send(publish).map_err(|_| TooManyCommands)
     }
 }
 
-/// The connection's two ends before it is run.
+/// Commands that the broker has not acknowledged, by packet number. They outlive connections.
+#[derive(Debug, Default)]
+struct UnderWay {
+    commands: BTreeMap<u16, Publish>,
+    last: u16,
+}
+
+impl UnderWay {
+    /// The first number is that of requests.
+    fn number(&mut self, publish: Publish) -> Publish {
+        loop {
+            self.last = self.last.checked_add(1).unwrap_or(2).max(2);
+            if !self.commands.contains_key(&self.last) {
+                break;
+            }
+        }
+        let publish = Publish { pkid: self.last, ..publish };
+        self.commands.insert(self.last, publish.clone());
+        publish
+    }
+}
+
+/// The connection before it is run.
 pub struct Link {
-    event_loop: EventLoop,
-    client: AsyncClient,
-    connection: Arc<AtomicU64>,
+    access: Access,
+    commands: (mpsc::Sender<Publish>, mpsc::Receiver<Publish>),
+    under_way: UnderWay,
     status: Arc<Status>,
     metrics: Arc<Metrics>,
     subscribed: Box<dyn Fn() + Send>,
-    filters: Vec<Filter>,
 }
 
 impl Link {
     /// Prepares a connection; nothing happens before [`Link::run`]. `subscribed` is called whenever the broker has taken our
     /// subscriptions.
     pub fn new(access: &Access, status: Arc<Status>, metrics: Arc<Metrics>, subscribed: Box<dyn Fn() + Send>) -> Self {
-        let (client, event_loop) = AsyncClient::new(options(access), REQUESTS_MAX);
-        let filters = filters(access.shared_group.as_deref());
-        Self { event_loop, client, connection: Arc::default(), status, metrics, subscribed, filters }
+        let commands = mpsc::channel(COMMANDS_MAX);
+        Self { access: access.clone(), commands, under_way: UnderWay::default(), status, metrics, subscribed }
     }
 
     /// For sending commands.
-    pub fn client(&self) -> AsyncClient {
-        self.client.clone()
+    pub fn commands(&self) -> Commands {
+        Commands(self.commands.0.clone())
     }
 
-    /// Polls until told to stop.
+    /// Connects, again and again, until told to stop.
     pub async fn run(mut self, queues: Queues, stop: CancellationToken) {
         let mut backoff = BACKOFF.0;
-        let acks = Acks { client: self.client.clone(), connection: self.connection.clone() };
-        // Deliveries that were read from a connection that is gone by now belong to none.
-        let mut connection = None;
         loop {
-            let event = tokio::select! {
+            let opened = tokio::select! {
                 biased;
-                () = stop.cancelled() => break,
-                event = self.event_loop.poll() => event,
+                () = stop.cancelled() => return,
+                opened = Connection::open(&self.access) => opened,
             };
-            match event {
-                Ok(Event::Incoming(Packet::ConnAck(connack))) => {
-                    connection = Some(self.connection.fetch_add(1, Ordering::AcqRel) + 1);
+            let served = match opened {
+                Ok((mut connection, session_present)) => {
                     backoff = BACKOFF.0;
                     self.metrics.broker_connections.one();
-                    tracing::info!(session_present = connack.session_present, "connected to the broker");
-                    if self.client.try_subscribe_many(self.filters.clone()).is_err() {
-                        tracing::error!("could not subscribe: too many requests wait; reconnect by restarting the centre");
+                    tracing::info!(session_present, "connected to the broker");
+                    let served = tokio::select! {
+                        biased;
+                        () = stop.cancelled() => Ok(()),
+                        served = self.serve(&mut connection, &queues) => served,
+                    };
+                    self.status.set_broker_connected(false);
+                    if served.is_ok() {
+                        connection.close().await;
                     }
+                    served
                 }
-                Ok(Event::Incoming(Packet::SubAck(suback))) => {
+                Err(error) => Err(error),
+            };
+            let Err(error) = served else { return };
+            let wait = backoff.mul_f64(1.0 + rand::rng().random_range(0.0..0.33));
+            tracing::warn!(error = crate::chain(&error), retry_in_ms = wait.as_millis() as u64, "no connection to the broker");
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = sleep(wait) => {}
+            }
+            backoff = (backoff * 2).min(BACKOFF.1);
+        }
+    }
+
+    /// Subscribes and passes on what comes. Returns when nobody takes it any more.
+    async fn serve(&mut self, connection: &mut Connection, queues: &Queues) -> Result<(), ConnectionError> {
+        connection.subscribe(filters(self.access.shared_group.as_deref()))?;
+        for publish in self.under_way.commands.values() {
+            connection.publish(Publish { dup: true, ..publish.clone() })?;
+        }
+        loop {
+            let packet = tokio::select! {
+                biased;
+                Some(command) = self.commands.1.recv() => {
+                    connection.publish(self.under_way.number(command))?;
+                    continue;
+                }
+                packet = connection.next() => packet?,
+            };
+            match packet {
+                Packet::SubAck(suback) => {
                     (self.subscribed)();
                     let taken = suback.return_codes.iter().all(|code| matches!(code, SubscribeReasonCode::Success(_)));
                     self.status.set_broker_connected(taken);
@@ -200,69 +241,29 @@ impl Link {
                         );
                     }
                 }
-                Ok(Event::Incoming(Packet::Publish(publish))) => {
-                    let picture = publish.qos == QoS::AtMostOnce;
-                    if picture && queues.is_busy() {
+                Packet::PubAck(puback) => {
+                    let command = self.under_way.commands.remove(&puback.pkid);
+                    if let Some(command) = command
+                        && !matches!(puback.reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers)
+                    {
+                        let topic = String::from_utf8_lossy(&command.topic);
+                        tracing::error!(%topic, reason = ?puback.reason, "the broker does not take a command");
+                    }
+                }
+                Packet::Publish(publish) => {
+                    if publish.qos == QoS::AtMostOnce && queues.is_busy() {
                         self.metrics.pictures_dropped.one();
                         continue;
                     }
-                    let delivery = Delivery { publish, acks: acks.clone(), connection: connection.unwrap_or(0) };
-                    let taken = tokio::select! {
-                        biased;
-                        () = stop.cancelled() => false,
-                        taken = queues.send(delivery) => taken,
-                    };
-                    if !taken {
-                        break;
+                    let delivery = Delivery::new(publish, connection.acks());
+                    if !connection.meanwhile(queues.send(delivery)).await? {
+                        return Ok(());
                     }
                 }
-                Ok(_) => {}
-                Err(error) => {
-                    connection = None;
-                    self.connection.fetch_add(1, Ordering::AcqRel);
-                    self.status.set_broker_connected(false);
-                    let jitter = rand::rng().random_range(0.0..0.33);
-                    let wait = backoff.mul_f64(1.0 + jitter);
-                    tracing::warn!(
-                        error = crate::chain(&error),
-                        retry_in_ms = wait.as_millis() as u64,
-                        "no connection to the broker"
-                    );
-                    tokio::select! {
-                        () = stop.cancelled() => break,
-                        () = sleep(wait) => {}
-                    }
-                    backoff = (backoff * 2).min(BACKOFF.1);
-                }
+                _ => {}
             }
         }
-        self.status.set_broker_connected(false);
-        let _ = self.client.try_disconnect();
-        // The good-bye has to go out; whether it did is the broker's keep-alive to find out.
-        let _ = tokio::time::timeout(Duration::from_millis(200), async { while self.event_loop.poll().await.is_ok() {} }).await;
     }
-}
-
-/// How we connect.
-pub(super) fn options(access: &Access) -> MqttOptions {
-    let mut options = MqttOptions::new(access.client_id.clone(), access.host.clone(), access.port);
-    let properties = ConnectProperties {
-        session_expiry_interval: Some(u32::try_from(access.session_expiry.as_secs()).unwrap_or(u32::MAX)),
-        receive_maximum: Some(IN_FLIGHT_MAX),
-        // What comes may be larger than what we say a message may be, by topic and properties.
-        max_packet_size: Some(PACKET_BYTES_MAX + 64 * 1024),
-        ..ConnectProperties::new()
-    };
-    options
-        .set_connect_properties(properties)
-        .set_clean_start(false)
-        .set_manual_acks(true)
-        .set_keep_alive(KEEP_ALIVE)
-        .set_transport(access.transport());
-    if let Some((user, password)) = &access.login {
-        options.set_credentials(user, password);
-    }
-    options
 }
 
 /// What we subscribe to. In a group each message goes to one of its centres, but for what is retained: that every centre gets itself.

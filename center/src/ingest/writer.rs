@@ -111,9 +111,7 @@ impl Writer {
             if !self.write_until_done(&batch, &stop).await {
                 return;
             }
-            for item in &batch {
-                item.delivery.ack().await;
-            }
+            batch.iter().for_each(|item| item.delivery.ack());
         }
     }
 
