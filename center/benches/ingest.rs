@@ -72,7 +72,7 @@ fn main() {
     println!("\n### The whole: `matpho-sim edges --count {EDGES}`, mosquitto, the centre; each event begins and ends\n");
     whole_head();
     for kind in [Kind::Sqlite, Kind::Postgres] {
-        for rate in [200, 500, 1000] {
+        for rate in [100, 200, 400, 1000] {
             fleet(kind, rate, if smoke { 2 } else { 20 });
         }
     }
@@ -355,10 +355,8 @@ fn whole(kind: Kind, rate: Option<u32>, each: u32) {
         }
     });
     let events = f64::from(GATEWAYS * each);
-    wait_for("the centre to have taken all", || {
-        let taken = ["event", "evidence"].map(|sort| center.metric(&format!("matpho_center_messages_total{{kind=\"{sort}\"}}")));
-        if taken == [3.0 * events, events] { Ok(()) } else { Err(format!("{taken:?}")) }
-    });
+    wait_for_all(&center, "event", 3.0 * events);
+    wait_for_all(&center, "evidence", events);
     let rate = rate.map_or("as many as go".to_owned(), |rate| rate.to_string());
     // Pictures have no part in the centre's own measure.
     row(&center, kind, &rate, 4.0 * events / begin.elapsed().as_secs_f64(), 3.0 * events);
@@ -385,11 +383,21 @@ fn fleet(kind: Kind, rate: u32, seconds: u32) {
     assert!(fleet.status.success(), "{}", String::from_utf8_lossy(&fleet.stderr));
     let report: Value = serde_json::from_slice(&fleet.stdout).unwrap();
     let sent = report["sent"].as_f64().unwrap();
-    wait_for("the centre to have taken all", || {
-        let taken = center.metric("matpho_center_messages_total{kind=\"event\"}");
-        if taken == sent { Ok(()) } else { Err(format!("{taken} of {sent}")) }
-    });
+    wait_for_all(&center, "event", sent);
     row(&center, kind, &rate.to_string(), sent / begin.elapsed().as_secs_f64(), sent);
+}
+
+/// Waits for as long as there is progress.
+fn wait_for_all(center: &Center, sort: &str, count: f64) {
+    let taken = || center.metric(&format!("matpho_center_messages_total{{kind=\"{sort}\"}}"));
+    let mut last = taken();
+    while last < count {
+        last = wait_for("the centre to take more", || match taken() {
+            more if more > last => Ok(more),
+            same => Err(format!("{same} of {count} {sort}")),
+        });
+    }
+    assert_eq!(last, count, "{sort}: nothing is taken twice");
 }
 
 fn row(center: &Center, kind: Kind, rate: &str, committed: f64, measured: f64) {

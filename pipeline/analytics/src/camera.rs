@@ -154,6 +154,8 @@ struct Usual {
     readings: u32,
     first: Moment,
     last: Moment,
+    /// What was usual before all was forgotten: holds until the new value is known.
+    before: Option<f32>,
 }
 
 impl Usual {
@@ -169,7 +171,15 @@ impl Usual {
     }
 
     fn known(&self) -> Option<f32> {
-        (self.readings >= USUAL_READINGS_MIN && self.last.secs_since(self.first) >= USUAL_AFTER_S).then_some(self.mean)
+        let known = self.readings >= USUAL_READINGS_MIN && self.last.secs_since(self.first) >= USUAL_AFTER_S;
+        if known { Some(self.mean) } else { self.before }
+    }
+
+    /// Begins anew; what was usual holds until it is known what is now. Where nothing came up to it since the last time, it says nothing
+    /// any more.
+    fn begin_anew(&mut self) {
+        let before = if self.readings > 0 { self.known() } else { None };
+        *self = Self { before, ..Self::default() };
     }
 }
 
@@ -528,7 +538,9 @@ impl CameraWatch {
 
     /// A person confirmed that the zones fit the picture as it is; pictures are compared with it from now on.
     pub fn confirm_view(&mut self, at: MediaTime, desk: &mut Desk) {
-        self.likeness = Usual::default();
+        // A camera that is knocked again before the new view is known would be taken for it otherwise. A view that is less like itself
+        // from picture to picture than the old one was has to be confirmed twice.
+        self.likeness.begin_anew();
         self.sharpness = Usual::default();
         self.moved.latch = Latch::Off;
         self.moved.since = None;
@@ -619,5 +631,35 @@ impl CameraWatch {
                 None => Condition::Live,
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_usual_holds_until_the_new_is_known() {
+        let at = |secs: f64| Moment { at: MediaTime::from_secs_f64(secs), watched: Duration::from_secs_f64(secs) };
+        let mut usual = Usual::default();
+        (0..10).for_each(|n| usual.learn(at(f64::from(n)), 0.8));
+        let known = usual.known().unwrap();
+        assert!((known - 0.8).abs() < 1e-6);
+
+        usual.begin_anew();
+        assert_eq!(usual.known(), Some(known));
+        usual.learn(at(20.0), 0.5);
+        assert_eq!(usual.known(), Some(known), "one reading says little");
+        usual.begin_anew();
+        assert_eq!(usual.known(), Some(known), "and again before it was known");
+        (21..30).for_each(|n| usual.learn(at(f64::from(n)), 0.5));
+        assert!((usual.known().unwrap() - 0.5).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_nothing_comes_up_to_is_forgotten_the_second_time() {
+        let mut usual = Usual { before: Some(0.8), ..Usual::default() };
+        usual.begin_anew();
+        assert_eq!(usual.known(), None);
     }
 }

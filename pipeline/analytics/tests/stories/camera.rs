@@ -94,6 +94,21 @@ fn a_camera_that_never_showed_a_picture() {
     );
 }
 
+/// Four pictures after it was confirmed: fewer than it takes to learn what is usual of a view.
+#[test]
+fn a_camera_that_is_knocked_back_at_once_has_moved_again() {
+    let mut story = Story::new(plan(road(), |_| {}), 2.0, 130.0).fault(60.0, 112.0, Fault::Turned).ask(125.0, StoppedVehicle);
+    story.confirms_view_at = Some(110.0);
+    story.expect(
+        "
+            65.0 #1 began camera.moved moderate (the view is no longer like the reference picture) since 60.0
+            110.0 #1 ended camera.moved moderate (the view is no longer like the reference picture) since 60.0 Cleared
+            117.0 #2 began camera.moved moderate (the view is no longer like the reference picture) since 112.0
+            125.0 ? stopped_vehicle Unknown
+            ",
+    );
+}
+
 #[test]
 fn a_moved_camera_makes_zones_void_until_somebody_confirms_the_view() {
     let stalled = car(&[(10.0, 0.03, 0.7), (15.0, 0.5, 0.7), (170.0, 0.5, 0.7)]);

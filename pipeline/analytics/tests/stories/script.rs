@@ -116,6 +116,8 @@ pub enum Fault {
     /// Blurred, and the detector still finds what there is.
     Smoky,
     Moved,
+    /// Turned so far that no displacement is found any more.
+    Turned,
 }
 
 /// A story: its plan, its world, and its end.
@@ -258,9 +260,10 @@ impl Story {
     fn show(&self, analytics: &mut CameraAnalytics, t: f64, at: MediaTime) {
         let fault = self.faults.iter().find(|(from, to, _)| (*from..*to).contains(&t)).map(|f| f.2);
         // A confirmed view is what pictures are compared with: the view before it is the one that is displaced.
+        let elsewhere = self.faults.iter().map(|f| f.2).find(|fault| matches!(fault, Fault::Moved | Fault::Turned));
         let fault = match (fault, self.confirms_view_at.is_some_and(|when| when <= t)) {
-            (Some(Fault::Moved), true) => None,
-            (None, true) => Some(Fault::Moved),
+            (Some(Fault::Moved | Fault::Turned), true) => None,
+            (None, true) => elsewhere,
             (fault, _) => fault,
         };
         // A camera that cannot see shows nothing; a frozen one shows what was there when it froze.
@@ -426,6 +429,7 @@ fn health(fault: Option<Fault>, frame: u64) -> PictureHealth {
         Some(Fault::Moved) => {
             PictureHealth { shift: Some(Shift { dx: 0.2, dy: 0.05, response: 0.5 }), likeness: Some(0.2), ..well }
         }
+        Some(Fault::Turned) => PictureHealth { shift: None, likeness: Some(0.2), ..well },
     }
 }
 
