@@ -23,6 +23,8 @@ const SLOW_KMH: f32 = 12.0;
 const SLOW_BOX_LENGTHS_PER_S: f32 = 0.6;
 const SLOW_STANDING: Duration = Duration::from_secs(2);
 pub(crate) const QUEUE_VEHICLES_MIN: u32 = 4;
+/// The most looks that are counted afterwards: a track that is unsure for longer was none.
+const LOOKS_BEFORE_MAX: u32 = 256;
 /// Standing vehicles further apart than this are not one queue; length of the last one.
 const QUEUE_GAP_M: f64 = 15.0;
 const QUEUE_VEHICLE_M: f64 = 4.5;
@@ -169,16 +171,15 @@ impl Carriageway {
     }
 
     /// In how many earlier looks a vehicle was here, in a way that counts, that are counted only now. Density is the time that vehicles spend on a road
-    /// (Edie), all of it.
+    /// (Edie), all of it, and none that they spent before it.
     fn looks_uncounted(&self, mover: &Mover, road: &Road, counts: fn(&Step) -> bool) -> f32 {
         let step = road.step();
         if mover.seen != road.now() || mover.uncounted.is_zero() || step.is_zero() {
             return 0.0;
         }
-        let since = mover.path().rev().skip(1).take_while(|s| road.now().since(s.when) <= mover.uncounted + step);
-        let counted = |s: &Step| counts(s) && self.zone.polygon.contains(s.foot);
-        let (earlier, inside) = since.fold((0u32, 0u32), |(n, inside), s| (n + 1, inside + u32::from(counted(s))));
-        mover.uncounted.as_secs_f32() / step.as_secs_f32() * inside as f32 / earlier.max(1) as f32
+        let looks = (mover.uncounted.as_secs_f32() / step.as_secs_f32()).round() as u32;
+        let was_here = |ago: &u32| mover.step_ago(step * *ago).is_some_and(|s| counts(&s) && self.zone.polygon.contains(s.foot));
+        (1..=looks.min(LOOKS_BEFORE_MAX)).filter(was_here).count() as f32
     }
 
     /// Share of the road that boxes cover: the mean over the picture's rows, each row by itself, so that near vehicles do not outweigh
