@@ -263,3 +263,42 @@ fn unit(a: GroundPoint, b: GroundPoint) -> Option<(f64, f64)> {
     let d = a.distance_m(b);
     (d > 1e-6).then(|| ((b.x_m - a.x_m) / d, (b.y_m - a.y_m) / d))
 }
+
+#[cfg(test)]
+mod tests {
+    use matpho_scene::{Class, MediaTime, PictureSize, Polygon, Score, TrackId, Tracked};
+
+    use super::*;
+    use crate::moment::Moment;
+
+    /// Time that a car is counted in a zone from 0.5 to 0.9 down the picture, in looks, if the tracker says where it is from its second sighting on.
+    fn looks_counted(feet: &[f32]) -> f32 {
+        let polygon = Polygon::try_from(vec![[0.0, 0.5], [1.0, 0.5], [1.0, 0.9], [0.0, 0.9]]).unwrap();
+        let carriageway = Carriageway::new(&Zone::new("road".parse().unwrap(), Purpose::Carriageway, polygon));
+        let mut road = Road::new(0.5, 0.3, Vec::new());
+        let looks = feet.iter().enumerate().map(|(n, foot)| {
+            let at = MediaTime::from_millis(200 * n as u64);
+            let track = Tracked {
+                id: TrackId(1),
+                class: Class::Car,
+                score: Score::clamped(0.8),
+                bbox: NormBox::clipped(0.4, foot - 0.1, 0.5, *foot).unwrap(),
+                first_seen: MediaTime::ZERO,
+                last_seen: at,
+                hits: 2,
+            };
+            let now = Moment { at, watched: Duration::from_millis(200 * n as u64) };
+            let tracks = if n > 0 { vec![track] } else { Vec::new() };
+            road.look(now, PictureSize { width: 1280, height: 720 }, &tracks);
+            carriageway.snapshot(&road, &PcuWeights::default(), (5.0, 0.25)).pcu_afoot
+        });
+        looks.sum()
+    }
+
+    #[test]
+    fn time_before_a_track_was_sure_counts_where_it_drove_then() {
+        assert_eq!(looks_counted(&[0.85, 0.80, 0.75, 0.70, 0.65]), 5.0, "all of them in the zone");
+        assert_eq!(looks_counted(&[0.93, 0.88, 0.83, 0.78, 0.73]), 4.0, "first seen before it came in");
+        assert_eq!(looks_counted(&[0.47, 0.55, 0.63, 0.71, 0.79]), 4.0, "first seen at the far end");
+    }
+}

@@ -120,6 +120,8 @@ pub(crate) struct Mover {
     pub lines: Vec<LineWatch>,
     /// Stands so long that it is no traffic any more.
     pub parked: bool,
+    /// Stands in the way of others, and was announced.
+    broke_down: bool,
     /// Pictures in which it looked like the rider of a two-wheeler, less those in which it did not.
     pub rider_votes: i32,
 }
@@ -155,6 +157,7 @@ impl Mover {
             counted_in: Vec::new(),
             lines: Vec::new(),
             parked: false,
+            broke_down: false,
             rider_votes: 0,
         }
     }
@@ -198,12 +201,13 @@ impl Mover {
         if left {
             self.off_since = None;
             if self.class.is_vehicle() && self.arrived && !self.parked {
-                flow.waited(self.anchor.foot, self.stood, step.when);
+                flow.waited(self.anchor.foot, self.stood, self.broke_down, step.when);
                 self.released = (self.stood >= RELEASED_AFTER).then_some(step.when);
             }
             self.stood = Duration::ZERO;
             self.anchor = step;
             self.parked = false;
+            self.broke_down = false;
             self.stand_hits = (0, 0);
         }
         self.stood = self.standing();
@@ -264,6 +268,11 @@ impl Mover {
     /// Where it is.
     pub fn here(&self) -> Step {
         self.path.back().copied().unwrap_or(self.anchor)
+    }
+
+    /// Where it was first seen.
+    pub fn first(&self) -> Step {
+        self.origin
     }
 
     /// Its recent path, oldest first.
@@ -494,8 +503,9 @@ impl Road {
     }
 
     /// A breakdown stands here, and who waits around it says nothing of the place.
-    pub fn obstruct(&mut self, place: Step) {
+    pub fn obstruct(&mut self, serial: u64, place: Step) {
         self.flow.obstruct(place, self.now);
+        self.movers.values_mut().filter(|m| m.serial == serial).for_each(|m| m.broke_down = true);
     }
 
     /// All that is kept, to be changed.
