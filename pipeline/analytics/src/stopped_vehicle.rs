@@ -106,7 +106,7 @@ const PAST_BOX_LENGTHS: f32 = 0.5;
 const UNSEEN_S: f32 = 1.5;
 const UNSEEN_TOLD_S: std::ops::RangeInclusive<f32> = 0.35..=3.0;
 /// Who went by is watched for this long: who stops soon was on his way to a stop line.
-const PASSED_FOR: Duration = Duration::from_secs(2);
+const PASSED_FOR: Duration = Duration::from_secs(3);
 /// Others must have passed it for this long.
 const PASSING_FOR: Duration = Duration::from_secs(5);
 /// An announced vehicle drove on when it is this far from where it stood.
@@ -179,11 +179,6 @@ impl Case {
             way: mover.way(),
             open: None,
         }
-    }
-
-    /// Whether somebody was seen behind it or to pass it.
-    fn knows(&self, serial: u64) -> bool {
-        self.behind.contains(&serial) || self.passed.contains_key(&serial)
     }
 
     /// Looks at the others: who stands, who passes. Who is slow behind it may be stuck behind it, and says nothing.
@@ -320,7 +315,8 @@ impl Lane {
                 // What covers it is its own second track (its rider, its load), not a neighbour.
                 let itself = |m: &Mover| overlap_of(m.bbox, mover.bbox).max(overlap_of(mover.bbox, m.bbox)) >= ITSELF_OVERLAP;
                 // Who was seen to pass is followed beyond the zone: he may stop just there.
-                let concerns = |m: &Mover| carriageway.zone().polygon.contains(m.here().foot) || case.knows(m.serial);
+                let concerns =
+                    |m: &Mover| carriageway.zone().polygon.contains(m.here().foot) || case.passed.contains_key(&m.serial);
                 let near: Vec<&Mover> = road.vehicles().filter(|m| concerns(m) && !itself(m)).collect();
                 let mut around = case.look_around(near.into_iter(), |m| carriageway.is_slow(m), params.queue_share.get());
                 // Who is stuck near an announced one is of the same incident, and gets away a while after it.
