@@ -405,6 +405,7 @@ fn step(
                 ("move_box_lengths_max", f64::from(params.move_box_lengths)),
                 ("passed_by_min", f64::from(params.passed_by_min)),
                 ("passed_for_s", PASSING_FOR.as_secs_f64()),
+                ("passer_watched_s", PASSED_FOR.as_secs_f64()),
                 ("queue_share_max", f64::from(params.queue_share)),
                 ("queue_over_s", params.queue_over_s.get()),
             ],

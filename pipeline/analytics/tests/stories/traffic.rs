@@ -199,7 +199,7 @@ fn what_is_first_seen_where_others_just_drove_has_come_and_was_not_parked() {
     };
     story(first_seen_at(0.7)).expect(
         "
-            43.0 #1 began traffic.stopped_vehicle moderate car since 33.0
+            43.4 #1 began traffic.stopped_vehicle moderate car since 33.0
             ",
     );
     // At the kerb, where nobody drives, it may have been parked all along.
@@ -245,9 +245,9 @@ fn where_vehicles_wait_as_a_rule_a_lone_one_waits_too() {
     let breaks_down = car(&[(500.0, 0.03, 0.7), (506.0, 0.8, 0.7), (620.0, 0.8, 0.7)]);
     Story::new(plan_of(&[StoppedVehicle], road()), 5.0, 600.0).with(waits).with(drives).with([breaks_down]).expect(
         "
-            30.6 #1 began traffic.stopped_vehicle moderate car since 6.0
+            31.6 #1 began traffic.stopped_vehicle moderate car since 6.0
             36.8 #1 ended traffic.stopped_vehicle moderate car since 6.0 Cleared
-            90.6 #2 began traffic.stopped_vehicle moderate car since 66.0
+            91.6 #2 began traffic.stopped_vehicle moderate car since 66.0
             96.8 #2 ended traffic.stopped_vehicle moderate car since 66.0 Cleared
             596.0 #3 began traffic.stopped_vehicle moderate car since 506.0
             ",
@@ -272,7 +272,7 @@ fn who_is_stuck_behind_breakdowns_does_not_wait_there_as_a_rule() {
             75.4 #1 ended traffic.stopped_vehicle moderate car since 34.8 Cleared
             134.8 #2 began traffic.stopped_vehicle moderate car since 124.8
             165.4 #2 ended traffic.stopped_vehicle moderate car since 124.8 Cleared
-            224.8 #3 began traffic.stopped_vehicle moderate car since 214.8
+            225.0 #3 began traffic.stopped_vehicle moderate car since 214.8
             255.4 #3 ended traffic.stopped_vehicle moderate car since 214.8 Cleared
             ",
         );
@@ -321,7 +321,7 @@ fn who_creeps_by_to_a_stop_line_has_not_passed() {
     Story::new(plan_of(&[StoppedVehicle], surveyed_road()), 5.0, 60.0).with(passes).expect("");
     story(5.0).expect(
         "
-            47.0 #1 began traffic.stopped_vehicle moderate car since 26.0
+            48.0 #1 began traffic.stopped_vehicle moderate car since 26.0
             ",
     );
 }
