@@ -1,7 +1,7 @@
 //! How high a car is in each part of the picture, learned from those that nobody hides: detectors like to call lorries and buses cars, and they tower over them.
 //!
 //! Height tells them apart better than area: beside the camera a car shows its side, which makes its box wide and hardly higher. Where the zone has metres, a box's
-//! height is taken in metres at its foot; then all cars of the picture are alike but for what is seen of their roofs, and a dozen of them are enough. Elsewhere each row of the picture
+//! height is taken in metres at its foot; then all cars of the picture are alike but for what is seen of their roofs, and seven of them are enough. Elsewhere each row of the picture
 //! learns its own.
 
 use std::collections::VecDeque;
