@@ -23,6 +23,8 @@ const SLOW_KMH: f32 = 12.0;
 const SLOW_BOX_LENGTHS_PER_S: f32 = 0.6;
 const SLOW_STANDING: Duration = Duration::from_secs(2);
 pub(crate) const QUEUE_VEHICLES_MIN: u32 = 4;
+/// The most looks that are counted afterwards: a track that is unsure for longer was none.
+const LOOKS_BEFORE_MAX: u32 = 256;
 /// Standing vehicles further apart than this are not one queue; length of the last one.
 const QUEUE_GAP_M: f64 = 15.0;
 const QUEUE_VEHICLE_M: f64 = 4.5;
@@ -169,16 +171,15 @@ impl Carriageway {
     }
 
     /// In how many earlier looks a vehicle was here, in a way that counts, that are counted only now. Density is the time that vehicles spend on a road
-    /// (Edie), all of it.
+    /// (Edie), all of it, and none that they spent before it.
     fn looks_uncounted(&self, mover: &Mover, road: &Road, counts: fn(&Step) -> bool) -> f32 {
         let step = road.step();
         if mover.seen != road.now() || mover.uncounted.is_zero() || step.is_zero() {
             return 0.0;
         }
-        let since = mover.path().rev().skip(1).take_while(|s| road.now().since(s.when) <= mover.uncounted + step);
-        let counted = |s: &Step| counts(s) && self.zone.polygon.contains(s.foot);
-        let (earlier, inside) = since.fold((0u32, 0u32), |(n, inside), s| (n + 1, inside + u32::from(counted(s))));
-        mover.uncounted.as_secs_f32() / step.as_secs_f32() * inside as f32 / earlier.max(1) as f32
+        let looks = (mover.uncounted.as_secs_f32() / step.as_secs_f32()).round() as u32;
+        let was_here = |ago: &u32| mover.step_ago(step * *ago).is_some_and(|s| counts(&s) && self.zone.polygon.contains(s.foot));
+        (1..=looks.min(LOOKS_BEFORE_MAX)).filter(was_here).count() as f32
     }
 
     /// Share of the road that boxes cover: the mean over the picture's rows, each row by itself, so that near vehicles do not outweigh
@@ -261,4 +262,43 @@ impl GroundExtent {
 fn unit(a: GroundPoint, b: GroundPoint) -> Option<(f64, f64)> {
     let d = a.distance_m(b);
     (d > 1e-6).then(|| ((b.x_m - a.x_m) / d, (b.y_m - a.y_m) / d))
+}
+
+#[cfg(test)]
+mod tests {
+    use matpho_scene::{Class, MediaTime, PictureSize, Polygon, Score, TrackId, Tracked};
+
+    use super::*;
+    use crate::moment::Moment;
+
+    /// Time that a car is counted in a zone from 0.5 to 0.9 down the picture, in looks, if the tracker says where it is from its second sighting on.
+    fn looks_counted(feet: &[f32]) -> f32 {
+        let polygon = Polygon::try_from(vec![[0.0, 0.5], [1.0, 0.5], [1.0, 0.9], [0.0, 0.9]]).unwrap();
+        let carriageway = Carriageway::new(&Zone::new("road".parse().unwrap(), Purpose::Carriageway, polygon));
+        let mut road = Road::new(0.5, 0.3, Vec::new());
+        let looks = feet.iter().enumerate().map(|(n, foot)| {
+            let at = MediaTime::from_millis(200 * n as u64);
+            let track = Tracked {
+                id: TrackId(1),
+                class: Class::Car,
+                score: Score::clamped(0.8),
+                bbox: NormBox::clipped(0.4, foot - 0.1, 0.5, *foot).unwrap(),
+                first_seen: MediaTime::ZERO,
+                last_seen: at,
+                hits: 2,
+            };
+            let now = Moment { at, watched: Duration::from_millis(200 * n as u64) };
+            let tracks = if n > 0 { vec![track] } else { Vec::new() };
+            road.look(now, PictureSize { width: 1280, height: 720 }, &tracks);
+            carriageway.snapshot(&road, &PcuWeights::default(), (5.0, 0.25)).pcu_afoot
+        });
+        looks.sum()
+    }
+
+    #[test]
+    fn time_before_a_track_was_sure_counts_where_it_drove_then() {
+        assert_eq!(looks_counted(&[0.85, 0.80, 0.75, 0.70, 0.65]), 5.0, "all of them in the zone");
+        assert_eq!(looks_counted(&[0.93, 0.88, 0.83, 0.78, 0.73]), 4.0, "first seen before it came in");
+        assert_eq!(looks_counted(&[0.47, 0.55, 0.63, 0.71, 0.79]), 4.0, "first seen at the far end");
+    }
 }

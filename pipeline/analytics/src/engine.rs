@@ -74,11 +74,12 @@ impl CameraAnalytics {
             .map(|z| HeatSource { polygon: z.polygon.clone(), hours: z.hours })
             .collect();
         let zones = || plan.traffic_zones();
+        let grounds = zones().filter_map(|z| Some((z.polygon.clone(), z.ground?))).collect();
         Self {
             desk: Desk::default(),
             latest: MediaTime::ZERO,
             camera: CameraWatch::new(p.camera, plan.runs(Analytic::Camera)),
-            road: Road::new(p.stopped_vehicle.move_box_lengths.get(), p.pedestrian.rider_overlap.get()),
+            road: Road::new(p.stopped_vehicle.move_box_lengths.get(), p.pedestrian.rider_overlap.get(), grounds),
             traffic_eye: Eye::default(),
             water_eye: Eye::default(),
             flame_eye: Eye::default(),

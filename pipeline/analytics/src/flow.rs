@@ -13,8 +13,8 @@ const ROWS: usize = 18;
 const WAIT_MIN: Duration = Duration::from_secs(5);
 /// The longest wait is forgotten by this part with every shorter one.
 const WAIT_FORGOTTEN: f32 = 0.1;
-/// Within so many box lengths of a breakdown, and for so long after it was last there, nobody learns where vehicles wait. The first time: where vehicles stand in the way of
-/// others again and again they wait as a rule, at a turning lane or a stop.
+/// Within so many box lengths of a breakdown, and for so long after it was last there, whoever is stuck behind it says nothing of where vehicles wait. It does so itself, once it
+/// drives on: where one after the other stands in the way of others, at a turning lane or a stop, they wait as a rule.
 const OBSTRUCTED_BOX_LENGTHS: f32 = 8.0;
 const OBSTRUCTED: Duration = Duration::from_secs(30);
 /// Where somebody drove this recently nothing was parked then.
@@ -36,9 +36,8 @@ struct Cell {
     /// Vehicles that waited here and drove on, and the longest of the recent waits.
     waits: u32,
     wait_s_max: f32,
-    /// When a breakdown was last there, and how many there were.
+    /// When a breakdown was last there.
     obstructed: Option<Moment>,
-    breakdowns: u32,
 }
 
 /// How vehicles wait at a place.
@@ -140,19 +139,17 @@ impl FlowField {
         for (index, cell) in self.cells.iter_mut().enumerate() {
             let (column, row) = (index % COLUMNS, index / COLUMNS);
             if (column as f32 - x).hypot(row as f32 - y) <= reach {
-                let same = cell.obstructed.is_some_and(|last| now.since(last) <= OBSTRUCTED);
-                cell.breakdowns += u32::from(!same);
                 cell.obstructed = Some(now);
             }
         }
     }
 
-    /// A vehicle that had stood at a point for so long drove on.
-    pub fn waited(&mut self, p: NormPoint, stood: Duration, now: Moment) {
+    /// A vehicle that had stood at a point for so long drove on; `broke_down` if it was the breakdown itself.
+    pub fn waited(&mut self, p: NormPoint, stood: Duration, broke_down: bool, now: Moment) {
         let (column, row) = cell_of(p);
         let cell = &mut self.cells[row * COLUMNS + column];
-        let broken_down = cell.breakdowns == 1 && cell.obstructed.is_some_and(|last| now.since(last) <= OBSTRUCTED);
-        if stood < WAIT_MIN || broken_down {
+        let stuck = !broke_down && cell.obstructed.is_some_and(|last| now.since(last) <= OBSTRUCTED);
+        if stood < WAIT_MIN || stuck {
             return;
         }
         cell.waits += 1;

@@ -42,5 +42,20 @@ const CUT_HEIGHTS: f32 = 0.06;
 
 /// Whether the picture's lower edge cuts a box.
 pub(crate) fn is_cut_below(bbox: NormBox) -> bool {
-    bbox.y2() + CUT_HEIGHTS * bbox.height() >= 0.999
+    reaches_below(bbox.y2(), bbox.height())
+}
+
+fn reaches_below(foot: f32, height: f32) -> bool {
+    foot + CUT_HEIGHTS * height >= 0.999
+}
+
+impl Step {
+    /// Between this step and a later one, or beyond them, by the part of the way from the one to the other. `None` where it does not touch the road in the picture.
+    pub fn toward(self, later: Self, part: f32) -> Option<Self> {
+        let between = |a: f32, b: f32| a + (b - a) * part;
+        let foot = NormPoint::new(between(self.foot.x, later.foot.x), between(self.foot.y, later.foot.y)).ok()?;
+        let y = between(self.y, later.y);
+        let cut = reaches_below(foot.y, 2.0 * (foot.y - y));
+        Some(Self { foot, x: between(self.x, later.x), y, cut, ..if part > 0.5 { later } else { self } })
+    }
 }

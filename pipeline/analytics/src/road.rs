@@ -6,14 +6,14 @@
 
 use std::{collections::BTreeMap, collections::VecDeque, time::Duration};
 
-use matpho_scene::{Class, GroundPlane, NormBox, NormPoint, PictureSize, TrackId, Tracked};
+use matpho_scene::{Class, GroundPlane, NormBox, NormPoint, PictureSize, Polygon, TrackId, Tracked};
 
 use crate::{
     flow::FlowField,
     moment::Moment,
     occlusion::{FreeShape, hidden_to},
     path::{Step, distance, is_cut_below, thinned},
-    size::CarSizes,
+    size::{CarHeights, Tallness},
 };
 
 /// Paths are kept this long.
@@ -22,6 +22,8 @@ const PATH_SPAN: Duration = Duration::from_secs(8);
 const PATH_STEP: Duration = Duration::from_millis(150);
 /// The most points of a path: [`PATH_SPAN`] over [`PATH_STEP`], rounded up.
 const PATH_POINTS_MAX: usize = 64;
+/// How a track came before its first sighting is told by so many steps after it.
+const FIRST_STEPS: usize = 3;
 /// A speed is taken over about this long, and at least over [`SPEED_SPAN_MIN`].
 const SPEED_SPAN: Duration = Duration::from_millis(1500);
 const SPEED_SPAN_MIN: Duration = Duration::from_millis(350);
@@ -86,8 +88,8 @@ pub(crate) struct Mover {
     pub hits: u32,
     /// Sightings of which the detector was sure.
     sure_hits: u32,
-    /// Pictures in which what is called a car was too large for one, less those in which it was not.
-    heavy_votes: i32,
+    /// How high it is beside cars, if it is called one.
+    tallness: Tallness,
     /// Whether it ever was sure.
     was_sure: bool,
     /// How long it had been on its way unseen or unsure before this sighting.
@@ -118,6 +120,8 @@ pub(crate) struct Mover {
     pub lines: Vec<LineWatch>,
     /// Stands so long that it is no traffic any more.
     pub parked: bool,
+    /// Stands in the way of others, and was announced.
+    broke_down: bool,
     /// Pictures in which it looked like the rider of a two-wheeler, less those in which it did not.
     pub rider_votes: i32,
 }
@@ -136,7 +140,7 @@ impl Mover {
             held: step.when,
             hits: 0,
             sure_hits: 0,
-            heavy_votes: 0,
+            tallness: Tallness::default(),
             was_sure: false,
             uncounted: Duration::ZERO,
             stand_hits: (0, 0),
@@ -153,6 +157,7 @@ impl Mover {
             counted_in: Vec::new(),
             lines: Vec::new(),
             parked: false,
+            broke_down: false,
             rider_votes: 0,
         }
     }
@@ -166,7 +171,7 @@ impl Mover {
         stand_within: f32,
         flow: &mut FlowField,
     ) {
-        self.class = if track.class == Class::Car && self.heavy_votes >= HEAVY_VOTES_MIN { Class::Truck } else { track.class };
+        self.class = if track.class == Class::Car && self.tallness.is_heavy() { Class::Truck } else { track.class };
         self.bbox = track.bbox;
         let unseen =
             if self.standing() >= STANDS { Duration::ZERO } else { step.when.since(self.seen).saturating_sub(since_last_look) };
@@ -196,12 +201,13 @@ impl Mover {
         if left {
             self.off_since = None;
             if self.class.is_vehicle() && self.arrived && !self.parked {
-                flow.waited(self.anchor.foot, self.stood, step.when);
+                flow.waited(self.anchor.foot, self.stood, self.broke_down, step.when);
                 self.released = (self.stood >= RELEASED_AFTER).then_some(step.when);
             }
             self.stood = Duration::ZERO;
             self.anchor = step;
             self.parked = false;
+            self.broke_down = false;
             self.stand_hits = (0, 0);
         }
         self.stood = self.standing();
@@ -216,11 +222,6 @@ impl Mover {
             }
             self.marked = step;
         }
-    }
-
-    fn vote_heavy(&mut self, heavy: Option<bool>) {
-        let vote = heavy.map_or(0, |heavy| if heavy { 1 } else { -1 });
-        self.heavy_votes = (self.heavy_votes + vote).clamp(-VOTES_MAX, VOTES_MAX);
     }
 
     /// Whether it is a thing and not a ghost of the detector's weak scores, drifting from vehicle to vehicle.
@@ -269,9 +270,29 @@ impl Mover {
         self.path.back().copied().unwrap_or(self.anchor)
     }
 
+    /// Where it was first seen.
+    pub fn first(&self) -> Step {
+        self.origin
+    }
+
     /// Its recent path, oldest first.
     pub fn path(&self) -> impl DoubleEndedIterator<Item = &Step> + ExactSizeIterator {
         self.path.iter()
+    }
+
+    /// Where it was so long before it was last seen: between two sightings, or before the first of them by the way it drove since. `None` where that lies outside the picture.
+    pub fn step_ago(&self, ago: Duration) -> Option<Step> {
+        let then = self.seen.watched.checked_sub(ago)?.as_secs_f32();
+        let at = |s: &Step| s.when.watched.as_secs_f32();
+        let later = self.path.iter().position(|s| at(s) >= then)?;
+        let (a, b) = match later {
+            // Of a path that is longer than what is kept, the oldest point that is kept.
+            0 if self.path.front()?.when != self.origin.when => return self.path.front().copied(),
+            0 => (self.path.front()?, self.path.get(FIRST_STEPS).or(self.path.back())?),
+            _ => (self.path.get(later - 1)?, self.path.get(later)?),
+        };
+        let part = if at(b) > at(a) { (then - at(a)) / (at(b) - at(a)) } else { 0.0 };
+        a.toward(*b, part)
     }
 
     /// The point of its path from which speed is taken.
@@ -325,7 +346,7 @@ pub(crate) struct Road {
     movers: BTreeMap<TrackId, Mover>,
     /// Where vehicles drive, and which way.
     pub flow: FlowField,
-    car_sizes: CarSizes,
+    car_heights: CarHeights,
     stand_within: f32,
     rider_overlap: f32,
     serials: u64,
@@ -335,12 +356,12 @@ pub(crate) struct Road {
 
 impl Road {
     /// Something stands while it stays within `stand_within` box lengths; a person whose box lies by `rider_overlap` in that of a
-    /// two-wheeler rides it.
-    pub fn new(stand_within: f32, rider_overlap: f32) -> Self {
+    /// two-wheeler rides it; `grounds` are the zones with metres.
+    pub fn new(stand_within: f32, rider_overlap: f32, grounds: Vec<(Polygon, GroundPlane)>) -> Self {
         Self {
             movers: BTreeMap::new(),
             flow: FlowField::default(),
-            car_sizes: CarSizes::default(),
+            car_heights: CarHeights::new(grounds),
             before: Moment::default(),
             stand_within,
             rider_overlap,
@@ -392,8 +413,7 @@ impl Road {
                 if hidden_to.is_none() && !is_cut(track.bbox) {
                     mover.shape.learn(track.bbox);
                     if track.class == Class::Car {
-                        self.car_sizes.learn(track.id, track.bbox);
-                        mover.vote_heavy(self.car_sizes.is_heavy(track.bbox));
+                        self.car_heights.look(track.bbox, aspect, &mut mover.tallness);
                     }
                 }
                 mover.follow(track, spot, step, since_last_look, self.stand_within, &mut self.flow);
@@ -483,8 +503,9 @@ impl Road {
     }
 
     /// A breakdown stands here, and who waits around it says nothing of the place.
-    pub fn obstruct(&mut self, place: Step) {
+    pub fn obstruct(&mut self, serial: u64, place: Step) {
         self.flow.obstruct(place, self.now);
+        self.movers.values_mut().filter(|m| m.serial == serial).for_each(|m| m.broke_down = true);
     }
 
     /// All that is kept, to be changed.
@@ -508,9 +529,7 @@ impl Road {
     }
 }
 
-/// Votes (for and against being a rider, being heavy) are bounded, so that one who dismounts is on foot after some pictures.
-/// Heavy is what was too large for a car this many times more often than not.
-const HEAVY_VOTES_MIN: i32 = 3;
+/// Votes for and against being a rider are bounded, so that one who dismounts is on foot after some pictures.
 const VOTES_MAX: i32 = 10;
 
 /// Share of `a` that lies in `b`.

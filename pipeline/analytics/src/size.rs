@@ -1,113 +1,166 @@
-//! How large a car is in each part of the picture, learned from those that nobody hides: detectors like to call lorries and buses cars, and their size tells.
+//! How high a car is in each part of the picture, learned from those that nobody hides: detectors like to call lorries and buses cars, and they tower over them.
 //!
-//! By where it stands, across too: beside the camera a car shows its side.
+//! Height tells them apart better than area: beside the camera a car shows its side, which makes its box wide and hardly higher. Where the zone has metres, a box's
+//! height is taken in metres at its foot; then all cars of the picture are alike but for what is seen of their roofs, and seven of them are enough. Elsewhere each row of the picture
+//! learns its own.
 
-use matpho_scene::{NormBox, TrackId};
+use std::collections::VecDeque;
 
-/// Cells across and down, by where a vehicle stands.
-const COLUMNS: usize = 8;
+use matpho_scene::{GroundPlane, NormBox, NormPoint, Polygon};
+
+/// Rows of the picture, by where a vehicle stands.
 const ROWS: usize = 24;
-/// How far one car moves the median of its cell, in logarithms of the size: some hundred cars make it exact to a few per cent.
-const STEP: f32 = 0.02;
-/// So many cars before a cell is known, or a row of them.
-const CELL_CARS_MIN: u32 = 16;
-const ROW_CARS_MIN: u32 = 30;
-/// Root of the area beside that of the usual car there: large cars reach 1.15, vans 1.3, lorries begin at 1.3, buses at 1.5. There are more vans than lorries that are called
-/// cars, so the limit spares vans. Beside the usual car of a whole row the side that a car shows counts too.
-const HEAVY_RATIO: f32 = 1.45;
-const HEAVY_RATIO_IN_ROW: f32 = 1.6;
+/// The usual car is the median of the last ones, and known from so many on: one in ten of them is a van, one in twenty a lorry.
+const CARS: usize = 31;
+const CARS_MIN: usize = 7;
+/// Height of a box beside that of the usual car: vans of 2.2 m reach 1.38, the smallest lorries (2.6 m) begin at 1.5.
+const HEAVY_RATIO: f32 = 1.44;
+/// A vehicle's heights are known as a mean over so many sightings: one trembles by some 7 %.
+const SIGHTINGS_MIN: u32 = 3;
 
-/// Median size of cars by cell, and by row.
-#[derive(Debug)]
-pub(crate) struct CarSizes {
-    cells: Vec<Cell>,
-    rows: Vec<Cell>,
-}
-
+/// How high a thing is beside the usual car: the mean of its free sightings.
 #[derive(Debug, Clone, Copy, Default)]
-struct Cell {
-    /// Logarithm of the root of the area.
-    median: f32,
-    cars: u32,
-    /// The last of them, so that each counts once in a row.
-    last: Option<TrackId>,
+pub(crate) struct Tallness {
+    /// Free sightings, those of them where the usual car is known, and the sum of the logarithms of their ratios.
+    sightings: u32,
+    compared: u32,
+    sum: f32,
+    /// The row from which it was last learned.
+    row: Option<usize>,
 }
 
-impl Default for CarSizes {
-    fn default() -> Self {
-        Self { cells: vec![Cell::default(); COLUMNS * ROWS], rows: vec![Cell::default(); ROWS] }
+impl Tallness {
+    /// Whether it is too high for a car.
+    pub fn is_heavy(self) -> bool {
+        self.compared >= SIGHTINGS_MIN && self.sum > HEAVY_RATIO.ln() * self.compared as f32
     }
 }
 
-/// Row and cell.
-fn place_of(bbox: NormBox) -> (usize, usize) {
-    let index = |v: f32, n: usize| ((v * n as f32) as usize).min(n - 1);
-    let foot = bbox.foot();
-    let row = index(foot.y, ROWS);
-    (row, row * COLUMNS + index(foot.x, COLUMNS))
+/// Median height of cars.
+#[derive(Debug)]
+pub(crate) struct CarHeights {
+    /// Where metres are known.
+    grounds: Vec<(Polygon, GroundPlane)>,
+    /// In picture heights, and in metres.
+    rows: [Vec<Usual>; 2],
+    /// In metres, wherever.
+    all: Usual,
 }
 
-fn size(bbox: NormBox) -> f32 {
-    bbox.area().max(1e-8).ln() / 2.0
+#[derive(Debug, Clone, Default)]
+struct Usual {
+    /// Logarithms of the heights of the last cars.
+    last: VecDeque<f32>,
+    median: Option<f32>,
 }
 
-impl Cell {
-    fn learn(&mut self, who: TrackId, size: f32, cars_min: u32) {
-        if self.last == Some(who) {
-            return;
+impl Usual {
+    fn learn(&mut self, height: f32) {
+        if self.last.len() == CARS {
+            self.last.pop_front();
         }
-        self.last = Some(who);
-        // The first ones as a mean, so that the median begins near its place.
-        let first = self.cars < cars_min / 2;
-        self.median += if first { (size - self.median) / (self.cars + 1) as f32 } else { STEP.copysign(size - self.median) };
-        self.cars = self.cars.saturating_add(1);
+        self.last.push_back(height);
+        if self.last.len() >= CARS_MIN {
+            let mut sorted: Vec<f32> = self.last.iter().copied().collect();
+            sorted.sort_by(f32::total_cmp);
+            self.median = Some(sorted[sorted.len() / 2]);
+        }
     }
 }
 
-impl CarSizes {
-    /// Something that is called a car was seen whole.
-    pub fn learn(&mut self, who: TrackId, bbox: NormBox) {
-        let (row, cell) = place_of(bbox);
-        self.rows[row].learn(who, size(bbox), ROW_CARS_MIN);
-        self.cells[cell].learn(who, size(bbox), CELL_CARS_MIN);
+impl CarHeights {
+    /// `grounds`: zones and their metres.
+    pub fn new(grounds: Vec<(Polygon, GroundPlane)>) -> Self {
+        Self { grounds, rows: [vec![Usual::default(); ROWS], vec![Usual::default(); ROWS]], all: Usual::default() }
     }
 
-    /// Whether something seen whole is too large for a car; `None` where cars are not known.
-    pub fn is_heavy(&self, bbox: NormBox) -> Option<bool> {
-        let (row, cell) = place_of(bbox);
-        let (row, cell) = (self.rows[row], self.cells[cell]);
-        let known = (cell.cars >= CELL_CARS_MIN).then_some((cell, HEAVY_RATIO));
-        let (usual, ratio) = known.or((row.cars >= ROW_CARS_MIN).then_some((row, HEAVY_RATIO_IN_ROW)))?;
-        Some(size(bbox) - usual.median > ratio.ln())
+    /// What is called a car was seen whole, in a picture so many times wider than high.
+    pub fn look(&mut self, bbox: NormBox, aspect: f32, tallness: &mut Tallness) {
+        let foot = bbox.foot();
+        let row = ((foot.y * ROWS as f32) as usize).min(ROWS - 1);
+        let ground = self.grounds.iter().find(|(zone, _)| zone.contains(foot)).map(|(_, plane)| plane);
+        let metres = ground.and_then(|plane| height_m(plane, foot, aspect));
+        let height = (bbox.height() * metres.unwrap_or(1.0)).max(1e-4).ln();
+        let usual = &mut self.rows[usize::from(metres.is_some())][row];
+        // Each counts once in a row, and once in all: who stands at a red light is one car.
+        tallness.sightings = tallness.sightings.saturating_add(1);
+        if tallness.row != Some(row) {
+            tallness.row = Some(row);
+            usual.learn(height);
+        }
+        if metres.is_some() && tallness.sightings == SIGHTINGS_MIN {
+            self.all.learn(height);
+        }
+        if let Some(usual) = usual.median.or(metres.and(self.all.median)) {
+            tallness.compared = tallness.compared.saturating_add(1);
+            tallness.sum += height - usual;
+        }
     }
+}
+
+/// Metres that the picture's height takes at a place, for what stands upright there: the same as across the road.
+fn height_m(plane: &GroundPlane, foot: NormPoint, aspect: f32) -> Option<f32> {
+    /// Part of the picture's width over which metres are taken.
+    const ACROSS: f32 = 0.01;
+    let at = |x: f32| plane.to_ground(NormPoint::clamped(x, foot.y));
+    let left = foot.x.min(1.0 - ACROSS);
+    Some(at(left)?.distance_m(at(left + ACROSS)?) as f32 / (ACROSS * aspect))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn standing_at(y2: f32, width: f32, height: f32) -> NormBox {
-        NormBox::clipped(0.4, y2 - height, 0.4 + width, y2).unwrap()
+    /// A picture as high as 40 m of road at its lower edge, twice as much at its middle.
+    fn slope() -> (Polygon, GroundPlane) {
+        let zone = Polygon::try_from(vec![[0.0, 0.3], [1.0, 0.3], [1.0, 1.0], [0.0, 1.0]]).unwrap();
+        (zone, GroundPlane { matrix: [10.0, 0.0, 0.0, 0.0, 0.0, 10.0, 0.0, 1.0, 0.0] })
+    }
+
+    /// Something so high, where its foot is at `y`.
+    fn sight(heights: &mut CarHeights, tallness: &mut Tallness, y: f32, height_m: f32) {
+        let height = height_m * y / 10.0;
+        let bbox = NormBox::clipped(0.4, y - height, 0.4 + height, y).unwrap();
+        heights.look(bbox, 1.0, tallness);
+    }
+
+    fn drive(heights: &mut CarHeights, ys: &[f32], height_m: f32) -> bool {
+        let mut tallness = Tallness::default();
+        ys.iter().for_each(|y| sight(heights, &mut tallness, *y, height_m));
+        tallness.is_heavy()
     }
 
     #[test]
-    fn a_lorry_among_cars_is_told_by_its_size_at_its_place() {
-        let mut sizes = CarSizes::default();
-        let car = |n: u64, scale: f32| {
-            let tremble = 1.0 + 0.06 * ((n % 7) as f32 - 3.0) / 3.0;
-            (standing_at(0.5 * scale, 0.1 * scale * tremble, 0.09 * scale), TrackId(n))
-        };
-        assert_eq!(sizes.is_heavy(car(0, 1.0).0), None, "nothing is known yet");
-        for n in 0..200 {
+    fn a_lorry_among_cars_is_told_by_its_height_at_its_place() {
+        let mut heights = CarHeights::new(Vec::new());
+        let (far, near) = ([0.40, 0.41, 0.41], [0.8, 0.81, 0.82]);
+        assert!(!drive(&mut heights, &far, 2.6), "nothing is known yet");
+        for n in 0..40 {
             // One in ten is a lorry that is called a car, and the median stands it.
-            let (bbox, who) = if n % 10 == 0 { (standing_at(0.5, 0.13, 0.17), TrackId(n)) } else { car(n, 1.0) };
-            sizes.learn(who, bbox);
-            let (bbox, who) = car(n, 1.8);
-            sizes.learn(who, bbox);
+            drive(&mut heights, &far, if n % 10 == 0 { 2.8 } else { 1.5 + 0.06 * (n % 5) as f32 });
         }
-        assert_eq!(sizes.is_heavy(standing_at(0.5, 0.13, 0.17)), Some(true), "a lorry");
-        assert_eq!(sizes.is_heavy(standing_at(0.5, 0.11, 0.1)), Some(false), "a large car");
-        assert_eq!(sizes.is_heavy(standing_at(0.5, 0.115, 0.13)), Some(false), "a van");
-        assert_eq!(sizes.is_heavy(standing_at(0.9, 0.18, 0.16)), Some(false), "a car that is nearer");
+        assert!(drive(&mut heights, &far, 2.6), "a lorry");
+        assert!(!drive(&mut heights, &far, 2.2), "a van");
+        assert!(!drive(&mut heights, &near, 2.6), "nothing is known of that row");
+    }
+
+    #[test]
+    fn metres_tell_it_where_no_car_has_been_yet() {
+        let mut heights = CarHeights::new(vec![slope()]);
+        for n in 0..12 {
+            drive(&mut heights, &[0.40, 0.45, 0.5], 1.5 + 0.06 * (n % 5) as f32);
+        }
+        assert!(drive(&mut heights, &[0.8, 0.85, 0.9], 2.6));
+        assert!(!drive(&mut heights, &[0.8, 0.85, 0.9], 2.2));
+    }
+
+    #[test]
+    fn a_lorry_that_waits_is_one() {
+        let mut heights = CarHeights::new(Vec::new());
+        for n in 0..20 {
+            drive(&mut heights, &[0.4], 1.5 + 0.06 * (n % 5) as f32);
+        }
+        drive(&mut heights, &[0.4; 500], 2.8);
+        assert!(drive(&mut heights, &[0.4; 3], 2.6), "it did not make lorries usual");
     }
 }

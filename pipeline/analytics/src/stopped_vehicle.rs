@@ -3,7 +3,10 @@
 //! That others *pass* it is the sign: at a red light nobody does. What stands ahead of it, or most of what is beside it, makes a queue;
 //! those stuck behind it do not.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use matpho_scene::{
     MediaTime, NormPoint,
@@ -82,6 +85,8 @@ const WAIT_MARGIN: f32 = 1.25;
 const WITH_ITS_QUEUE: Duration = Duration::from_secs(4);
 /// It is looked at closer after standing this long.
 const CASE_AFTER: Duration = Duration::from_secs(2);
+/// A vehicle that stands this long when it is first looked at was hidden until now.
+const SEEN_LATE: Duration = Duration::from_secs(4);
 /// Within this many box lengths of an announced vehicle nobody else is announced.
 const INCIDENT_BOX_LENGTHS: f32 = 5.0;
 /// And for so long after it has gone.
@@ -97,6 +102,11 @@ const ITSELF_OVERLAP: f32 = 0.7;
 /// Whoever was this far behind and gets this far ahead has passed it.
 const BEHIND_BOX_LENGTHS: f32 = 0.3;
 const PAST_BOX_LENGTHS: f32 = 0.5;
+/// Who drives at such speed that so long before his first sighting he was behind it has come from there; his speed is told over his first seconds.
+const UNSEEN_S: f32 = 1.5;
+const UNSEEN_TOLD_S: std::ops::RangeInclusive<f32> = 0.35..=3.0;
+/// Who went by is watched for this long: who stops soon was on his way to a stop line.
+const PASSED_FOR: Duration = Duration::from_secs(3);
 /// Others must have passed it for this long.
 const PASSING_FOR: Duration = Duration::from_secs(5);
 /// An announced vehicle drove on when it is this far from where it stood.
@@ -118,7 +128,8 @@ struct Case {
     /// When it last stood in a queue for sure.
     queued_at: Option<Moment>,
     behind: BTreeSet<u64>,
-    passed: BTreeSet<u64>,
+    /// Who passed it, and when.
+    passed: BTreeMap<u64, Moment>,
     /// When it last stood beside one that was announced.
     beside_incident_at: Option<Moment>,
     /// Since when there are any who passed it.
@@ -148,6 +159,8 @@ struct Around {
 impl Case {
     fn new(mover: &Mover, zone_heading: Option<(f32, f32)>, carriageway: &Carriageway, aspect: f32) -> Self {
         let place = mover.here();
+        // Who stood before it was seen to stand was behind somebody: nobody knows whether a queue was there.
+        let hidden = (mover.standing() >= SEEN_LATE).then_some(mover.seen);
         let bearing = |heading| Bearing::new(place, heading, aspect, carriageway.zone().ground, carriageway.travel());
         Self {
             serial: mover.serial,
@@ -155,12 +168,12 @@ impl Case {
             since: mover.stands_since(),
             bearing: zone_heading.or_else(|| mover.heading()).map(bearing),
             queue_since: None,
-            queued_at: None,
+            queued_at: hidden,
             behind: BTreeSet::new(),
-            passed: BTreeSet::new(),
+            passed: BTreeMap::new(),
             beside_incident_at: None,
             passing_since: None,
-            queued_behind_at: None,
+            queued_behind_at: hidden,
             trace: Trace::new("stands_s", Duration::from_secs(300)),
             was_passed: false,
             way: mover.way(),
@@ -204,11 +217,13 @@ impl Case {
             }
             near.add(stands);
             ahead |= other.standing() >= CASE_AFTER && in_lane && (0.0..AHEAD_BOX_LENGTHS).contains(&along);
+            let behind = behind || self.came_from_behind(other, bearing, along);
             if behind && self.behind.len() < NEIGHBOURS_MAX {
                 self.behind.insert(other.serial);
             }
-            if along > PAST_BOX_LENGTHS && self.behind.remove(&other.serial) {
-                self.passed.insert(other.serial);
+            // Who creeps by is on the way to a stop line, and has passed only once it drives on.
+            if along > PAST_BOX_LENGTHS && !stands && self.behind.remove(&other.serial) {
+                self.passed.insert(other.serial, other.seen);
             }
             // Who goes by and then stands is no proof that the way is free: that is how a queue forms.
             if other.standing() >= CASE_AFTER && along > 0.0 {
@@ -219,6 +234,23 @@ impl Case {
         let queue = ahead || is_queue(near, all);
         let queue_behind = queue || is_queue(behind_too[1], behind_too[0]);
         Around { queue, queue_behind, company: behind_too[1].standing > 0, announced: false }
+    }
+}
+
+impl Case {
+    /// Whether somebody who is first seen beside it or ahead of it must have been behind it, by the speed at which he came: near the picture's edge nobody is seen before.
+    fn came_from_behind(&self, other: &Mover, bearing: Bearing, along: f32) -> bool {
+        let first = other.first();
+        let drove_s = other.here().when.secs_since(first.when);
+        if first.when.watched <= self.since.watched
+            || !UNSEEN_TOLD_S.contains(&drove_s)
+            || self.passed.contains_key(&other.serial)
+        {
+            return false;
+        }
+        let (from, _) = bearing.of(self.place, first);
+        let speed = (along - from) / drove_s;
+        from - speed * UNSEEN_S < -BEHIND_BOX_LENGTHS && along - from > PAST_BOX_LENGTHS
     }
 }
 
@@ -282,8 +314,11 @@ impl Lane {
                 case.since = case.since.earlier(mover.stands_since());
                 // What covers it is its own second track (its rider, its load), not a neighbour.
                 let itself = |m: &Mover| overlap_of(m.bbox, mover.bbox).max(overlap_of(mover.bbox, m.bbox)) >= ITSELF_OVERLAP;
-                let near = road.vehicles().filter(|m| carriageway.zone().polygon.contains(m.here().foot) && !itself(m));
-                let mut around = case.look_around(near, |m| carriageway.is_slow(m), params.queue_share.get());
+                // Who was seen to pass is followed beyond the zone: he may stop just there.
+                let concerns =
+                    |m: &Mover| carriageway.zone().polygon.contains(m.here().foot) || case.passed.contains_key(&m.serial);
+                let near: Vec<&Mover> = road.vehicles().filter(|m| concerns(m) && !itself(m)).collect();
+                let mut around = case.look_around(near.into_iter(), |m| carriageway.is_slow(m), params.queue_share.get());
                 // Who is stuck near an announced one is of the same incident, and gets away a while after it.
                 if announced.iter().any(|place| distance(case.place, *place) <= INCIDENT_BOX_LENGTHS * place.length) {
                     case.beside_incident_at = Some(now);
@@ -298,7 +333,7 @@ impl Lane {
             }
         });
         for case in self.cases.iter().filter(|case| case.was_passed) {
-            road.obstruct(case.place);
+            road.obstruct(case.serial, case.place);
         }
     }
 }
@@ -338,7 +373,8 @@ fn step(
     let (unqueued, unqueued_behind) = (free_of(case.queued_at), free_of(case.queued_behind_at));
     let cycle = carriageway.zone().signal_cycle_s.map_or(Duration::ZERO, Seconds::span);
     // Who starts late at a green light is passed too, for a moment.
-    let passed = case.passed.len() >= params.passed_by_min as usize
+    let proven = case.passed.values().filter(|at| now.since(**at) >= PASSED_FOR).count();
+    let passed = proven >= params.passed_by_min as usize
         && (params.passed_by_min == 0 || case.passing_since.is_some_and(|since| now.since(since) >= PASSING_FOR));
     let waits = waits_under(mover, road);
     let wait = usual_wait(waits, params);
@@ -369,6 +405,7 @@ fn step(
                 ("move_box_lengths_max", f64::from(params.move_box_lengths)),
                 ("passed_by_min", f64::from(params.passed_by_min)),
                 ("passed_for_s", PASSING_FOR.as_secs_f64()),
+                ("passer_watched_s", PASSED_FOR.as_secs_f64()),
                 ("queue_share_max", f64::from(params.queue_share)),
                 ("queue_over_s", params.queue_over_s.get()),
             ],

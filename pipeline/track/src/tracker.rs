@@ -36,6 +36,9 @@ const STANDING_REACH: f32 = 0.4;
 /// See [`STANDING_REACH`]: together they mean less than walking pace.
 const STANDING_S: f32 = 2.0;
 
+/// What a class was called by counts so much with each sighting since: the last ten make out two thirds.
+const VOTE_KEPT: f32 = 0.9;
+
 /// Least time between two frames; one that comes earlier, or steps back, is taken as coming this much later.
 const STEP_MIN_S: f32 = 1e-3;
 
@@ -269,12 +272,13 @@ impl Kind {
     }
 }
 
-/// What an object was called, by the sum of the scores.
+/// What an object was called, by the sum of the scores, the older the less: nearer it is seen better, and a track that went over from one vehicle to another is soon the other's.
 #[derive(Debug, Default)]
 struct Votes([f32; Class::ALL.len()]);
 
 impl Votes {
     fn add(&mut self, class: Class, score: Score) {
+        self.0.iter_mut().for_each(|sum| *sum *= VOTE_KEPT);
         if let Some(sum) = Class::ALL.iter().position(|&c| c == class).and_then(|index| self.0.get_mut(index)) {
             // A detection that scores nothing was made all the same.
             *sum += score.get().max(f32::EPSILON);

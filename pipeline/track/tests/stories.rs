@@ -225,6 +225,18 @@ fn a_class_is_what_an_object_is_called_most() {
 }
 
 #[test]
+fn a_track_that_goes_over_to_another_vehicle_is_soon_called_like_it() {
+    // A lorry that waited for long drives off just as a car takes its place.
+    let mut lorry = Actor::new(Class::Truck, (600.0, 400.0), (0.0, 0.0));
+    lorry.there = (0.0, 30.0);
+    let mut car = Actor::new(Class::Car, (600.0, 400.0), (0.0, 0.0));
+    (car.there, car.size) = ((30.0, 60.0), lorry.size);
+    let told = tell(&[lorry, car], every(0.2, 32.0), Detector::perfect());
+    assert_eq!(told.ids[0], told.ids[1], "one track");
+    assert_eq!(told.last[0].class, Class::Car);
+}
+
+#[test]
 fn weak_detections_continue_a_track_and_start_none() {
     let mut car = Actor::new(Class::Car, (300.0, 400.0), (100.0, 0.0));
     car.there = (0.0, 1.0);

@@ -29,13 +29,16 @@ pub struct Thing {
     pub growth_per_s: f32,
     /// The tracker loses it and finds it again under a new number at these times.
     pub renumbered_at: Vec<f64>,
+    /// Nobody sees it from, to.
+    pub hidden: Option<(f64, f64)>,
     /// How sure the detector is of it.
     pub score: f32,
 }
 
 impl Thing {
     fn new(class: Class, (width, height): (f32, f32), legs: &[(f64, f32, f32)]) -> Self {
-        Self { class, legs: legs.to_vec(), width, height, flicker: 0.0, growth_per_s: 0.0, renumbered_at: Vec::new(), score: 0.8 }
+        let legs = legs.to_vec();
+        Self { class, legs, width, height, flicker: 0.0, growth_per_s: 0.0, renumbered_at: Vec::new(), hidden: None, score: 0.8 }
     }
 
     pub fn flickering(self, part: f32) -> Self {
@@ -45,6 +48,10 @@ impl Thing {
     /// The detector is hardly sure of it: a ghost.
     pub fn weak(self) -> Self {
         Self { score: 0.15, ..self }
+    }
+
+    pub fn hidden(self, from_s: f64, to_s: f64) -> Self {
+        Self { hidden: Some((from_s, to_s)), ..self }
     }
 
     pub fn growing(self, part_per_s: f32) -> Self {
@@ -62,7 +69,7 @@ impl Thing {
     /// Its box at a time; `None` while it is not there.
     fn at(&self, t: f64) -> Option<NormBox> {
         let (first, last) = (self.legs.first()?, self.legs.last()?);
-        if t < first.0 || t > last.0 {
+        if t < first.0 || t > last.0 || self.hidden.is_some_and(|(from, to)| (from..to).contains(&t)) {
             return None;
         }
         let leg = self.legs.windows(2).find(|leg| (leg[0].0..=leg[1].0).contains(&t));

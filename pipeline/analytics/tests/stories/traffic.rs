@@ -175,6 +175,22 @@ fn who_passes_beside_a_slanting_lane_is_told_by_metres() {
 }
 
 #[test]
+fn who_is_first_seen_past_it_has_passed_if_he_came_fast() {
+    // It stands at the zone's very beginning, where nobody is seen behind it.
+    let stalled = |x: f32| car(&[(5.0, 0.03, 0.7), (6.0, x, 0.7), (60.0, x, 0.7)]);
+    let riders =
+        |s: f64| (0..8).map(move |n| 8.0 + 3.0 * n as f64).map(move |t| motorbike(&[(t, 0.13, 0.8), (t + s, 0.97, 0.8)]));
+    let story = |s: f64| Story::new(plan_of(&[StoppedVehicle], surveyed_road()), 5.0, 40.0).with([stalled(0.1)]).with(riders(s));
+    story(8.0).expect(
+        "
+            15.8 #1 began traffic.stopped_vehicle moderate car since 5.8
+            ",
+    );
+    // Who begins slowly may have stood there.
+    story(60.0).expect("");
+}
+
+#[test]
 fn what_is_first_seen_where_others_just_drove_has_come_and_was_not_parked() {
     let first_seen_at = |y: f32| car(&[(33.0, 0.5, y), (60.0, 0.5, y)]);
     let story = |things: Thing| {
@@ -183,7 +199,7 @@ fn what_is_first_seen_where_others_just_drove_has_come_and_was_not_parked() {
     };
     story(first_seen_at(0.7)).expect(
         "
-            43.0 #1 began traffic.stopped_vehicle moderate car since 33.0
+            43.4 #1 began traffic.stopped_vehicle moderate car since 33.0
             ",
     );
     // At the kerb, where nobody drives, it may have been parked all along.
@@ -229,13 +245,83 @@ fn where_vehicles_wait_as_a_rule_a_lone_one_waits_too() {
     let breaks_down = car(&[(500.0, 0.03, 0.7), (506.0, 0.8, 0.7), (620.0, 0.8, 0.7)]);
     Story::new(plan_of(&[StoppedVehicle], road()), 5.0, 600.0).with(waits).with(drives).with([breaks_down]).expect(
         "
-            28.6 #1 began traffic.stopped_vehicle moderate car since 6.0
+            31.6 #1 began traffic.stopped_vehicle moderate car since 6.0
             36.8 #1 ended traffic.stopped_vehicle moderate car since 6.0 Cleared
-            88.6 #2 began traffic.stopped_vehicle moderate car since 66.0
+            91.6 #2 began traffic.stopped_vehicle moderate car since 66.0
             96.8 #2 ended traffic.stopped_vehicle moderate car since 66.0 Cleared
-            148.6 #3 began traffic.stopped_vehicle moderate car since 126.0
-            156.8 #3 ended traffic.stopped_vehicle moderate car since 126.0 Cleared
-            596.0 #4 began traffic.stopped_vehicle moderate car since 506.0
+            596.0 #3 began traffic.stopped_vehicle moderate car since 506.0
+            ",
+    );
+}
+
+#[test]
+fn who_is_stuck_behind_breakdowns_does_not_wait_there_as_a_rule() {
+    let breakdown = |t: f64, x: f32| car(&[(t, 0.03, 0.7), (t + 5.0, x, 0.7), (t + 45.0, x, 0.7), (t + 48.0, 0.97, 0.7)]);
+    let stuck =
+        |t: f64, x: f32, y: f32| motorbike(&[(t + 8.0, 0.03, y), (t + 13.0, x, y), (t + 46.0, x, y), (t + 49.0, 0.97, y)]);
+    let behind = |t: f64| [stuck(t, 0.42, 0.69), stuck(t, 0.40, 0.71), stuck(t, 0.44, 0.67)];
+    let before = |from: f64, until: f64| flow(from, until, 6.0, 0.7);
+    Story::new(plan_of(&[StoppedVehicle], road()), 5.0, 260.0)
+        .with(flow(0.0, 260.0, 2.5, 0.84))
+        .with(before(0.0, 20.0).into_iter().chain(before(90.0, 110.0)).chain(before(180.0, 200.0)))
+        .with([breakdown(30.0, 0.5), breakdown(120.0, 0.5), breakdown(210.0, 0.42)])
+        .with(behind(30.0).into_iter().chain(behind(120.0)))
+        .expect(
+            "
+            44.8 #1 began traffic.stopped_vehicle moderate car since 34.8
+            75.4 #1 ended traffic.stopped_vehicle moderate car since 34.8 Cleared
+            134.8 #2 began traffic.stopped_vehicle moderate car since 124.8
+            165.4 #2 ended traffic.stopped_vehicle moderate car since 124.8 Cleared
+            225.0 #3 began traffic.stopped_vehicle moderate car since 214.8
+            255.4 #3 ended traffic.stopped_vehicle moderate car since 214.8 Cleared
+            ",
+        );
+}
+
+#[test]
+fn where_one_after_the_other_is_passed_they_wait_as_a_rule() {
+    // A lane for turning at the right: each car that turns lets others go first, alone, and is passed by all who drive straight on.
+    let turns = (0..5)
+        .map(|n| 10.0 + 60.0 * n as f64)
+        .map(|t| car(&[(t, 0.03, 0.6), (t + 6.0, 0.8, 0.6), (t + 26.0, 0.8, 0.6), (t + 28.0, 0.97, 0.6)]));
+    Story::new(plan_of(&[StoppedVehicle], road()), 5.0, 320.0).with(turns).with(flow(0.0, 320.0, 2.5, 0.82)).expect(
+        "
+            26.0 #1 began traffic.stopped_vehicle moderate car since 16.0
+            36.8 #1 ended traffic.stopped_vehicle moderate car since 16.0 Cleared
+            86.0 #2 began traffic.stopped_vehicle moderate car since 76.0
+            96.8 #2 ended traffic.stopped_vehicle moderate car since 76.0 Cleared
+            ",
+    );
+}
+
+#[test]
+fn who_was_hidden_behind_a_breakdown_is_watched_anew() {
+    // The breakdown has just gone when the one behind it is seen again: it drives on a moment later.
+    let breakdown = car(&[(50.0, 0.03, 0.7), (55.0, 0.6, 0.7), (89.0, 0.6, 0.7), (91.0, 0.97, 0.7)]);
+    let stuck = car(&[(60.0, 0.03, 0.7), (65.0, 0.5, 0.7), (96.0, 0.5, 0.7), (99.0, 0.97, 0.7)]).hidden(78.0, 91.0);
+    Story::new(plan_of(&[StoppedVehicle], road()), 5.0, 120.0).with(flow(0.0, 45.0, 3.0, 0.7)).with([breakdown, stuck]).expect(
+        "
+            69.8 #1 began traffic.stopped_vehicle moderate car since 54.8
+            89.4 #1 ended traffic.stopped_vehicle moderate car since 54.8 Cleared
+            ",
+    );
+}
+
+#[test]
+fn who_creeps_by_to_a_stop_line_has_not_passed() {
+    // The first car at a red light, of which nothing is known yet: riders filter past it to the line, which lies outside the zone.
+    let waits = car(&[(20.0, 0.03, 0.7), (26.0, 0.8, 0.7), (60.0, 0.8, 0.7)]);
+    let riders = |s: f64| [30.0, 42.0].map(|t| motorbike(&[(t, 0.5, 0.8), (t + 2.4, 0.79, 0.8), (t + s, 0.99, 0.8)]));
+    let story = |s: f64| Story::new(plan_of(&[StoppedVehicle], surveyed_road()), 5.0, 60.0).with([waits.clone()]).with(riders(s));
+    story(12.0).expect("");
+    // The second one goes by fast and stops just ahead.
+    let (drives, stops) =
+        (&[(30.0, 0.5, 0.8), (35.0, 0.99, 0.8)][..], &[(40.0, 0.5, 0.8), (42.0, 0.9, 0.8), (60.0, 0.9, 0.8)][..]);
+    let passes = [waits.clone(), motorbike(drives), motorbike(stops)];
+    Story::new(plan_of(&[StoppedVehicle], surveyed_road()), 5.0, 60.0).with(passes).expect("");
+    story(5.0).expect(
+        "
+            48.0 #1 began traffic.stopped_vehicle moderate car since 26.0
             ",
     );
 }
