@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import tomllib
 from pathlib import Path
 
 import cv2
@@ -72,10 +73,21 @@ def read_boxes(picture_path, width, height):
     return np.array(rows, np.float32).reshape(-1, 5)
 
 
-def shown(picture, size):
-    """A picture stretched to a network's input as the gateway does it, by two-tap interpolation: averaging would hide the grain that it leaves.
-    A file that was taught on averaged pictures says so in the registry (`shrink`); one taught on these leaves it out."""
-    return cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
+def entry(model):
+    """A model's table of the registry."""
+    return next(m for m in tomllib.loads((MODELS / "registry.toml").read_text(encoding="utf-8"))["model"] if m["id"] == model)
+
+
+def averaged(model):
+    """Whether the gateway averages where it makes a picture smaller for a model: it does what the registry says (`shrink`), and so do the trainers."""
+    return entry(model)["input"].get("shrink") == "average"
+
+
+def shown(picture, size, average=False):
+    """A picture stretched to a network's input as the gateway does it: by two-tap interpolation, whose grain a head gets to know, or averaged where it
+    gets smaller."""
+    smaller = picture.shape[1] >= size[0] and picture.shape[0] >= size[1]
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA if average and smaller else cv2.INTER_LINEAR)
 
 
 def threads():

@@ -9,13 +9,12 @@ gateway's own decoder (`matpho-edge models eval`); this is for comparing heads w
 """
 
 import argparse
-import tomllib
 
 import cv2
 import numpy as np
 import torch
 
-from common import FIRE, MODELS, data_root, manifest, read_boxes, shown, threads, work_root
+from common import FIRE, averaged, data_root, entry, manifest, read_boxes, shown, threads, work_root
 from evaluate import clip_frames
 from eye import eye
 from nets import FireHead, WaterHead
@@ -23,6 +22,8 @@ from seen import look, seen_at
 from trunk import CHANNELS
 
 LIMIT = 200
+# What the trainers' files are called in the registry.
+REGISTERED = {"fire": "fire-lite0", "water": "water"}
 # Of the road below, the lower half of a picture, so much under water flags it.
 FLAGGED = 0.2
 TRAFFIC_EVERY_S = 2.0
@@ -79,7 +80,7 @@ def judged(model, size, int8):
     path = seen_at(f"{model}-judge", size, int8)
     if path.exists() and path.with_suffix(".pt").exists():
         return look(None, size, CHANNELS, 0, (), path)
-    pictures = [(shown(picture, size), (name, truth)) for name, truth, picture in (fire_pictures() if model == "fire" else water_pictures(size))]
+    pictures = [(shown(picture, size, averaged(REGISTERED[model])), (name, truth)) for name, truth, picture in (fire_pictures() if model == "fire" else water_pictures(size))]
     return look(eye(size, int8), size, CHANNELS, len(pictures), pictures, path)
 
 
@@ -140,8 +141,7 @@ def main():
     args.add_argument("names", nargs="+", help="heads by the --name that they were trained under")
     args = args.parse_args()
     torch.set_num_threads(threads())
-    entries = tomllib.loads((MODELS / "registry.toml").read_text(encoding="utf-8"))["model"]
-    thresholds = next(m for m in entries if m["id"] == args.model)["threshold"]
+    thresholds = entry(REGISTERED[args.model])["threshold"]
     table = {}
     for name in args.names:
         checkpoint = torch.load(work_root() / f"{name}.pt")

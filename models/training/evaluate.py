@@ -1,6 +1,6 @@
 """Judges the models on pictures that they were not trained on, and prints the tables of the cards.
 
-    python evaluate.py vehicles|fire|water [--model FILE] [--draw FOLDER]
+    python evaluate.py vehicles|fire|fire-lite0|water [--model FILE] [--draw FOLDER]
 
 Reads sets of every licence: judging is not training. Clips are sampled once a second.
 """
@@ -8,7 +8,6 @@ Reads sets of every licence: judging is not training. Clips are sampled once a s
 import argparse
 import re
 import time
-import tomllib
 from pathlib import Path
 
 import cv2
@@ -17,7 +16,7 @@ import onnxruntime
 
 import sim
 from boxes import average_precision, detections, iou_matrix, suppress, suppress_by_class
-from common import MODELS, VEHICLES, data_root, manifest, read_boxes, work_root
+from common import MODELS, VEHICLES, averaged, data_root, entry, manifest, read_boxes, shown, work_root
 from nets import COCO_ROWS, anchor_grid
 from teacher import PicoDet
 
@@ -29,29 +28,24 @@ class Model:
     """One registry entry and its session, one thread."""
 
     def __init__(self, name, path=None):
-        entry = next(m for m in tomllib.loads((MODELS / "registry.toml").read_text(encoding="utf-8"))["model"] if m["id"] == name)
-        self.entry, self.classes = entry, entry["classes"]
-        self.width, self.height, self.stretch = entry["input"]["width"], entry["input"]["height"], entry["input"]["resize"] == "stretch"
-        self.average = entry["input"].get("shrink") == "average"
+        self.entry = entry(name)
+        given = self.entry["input"]
+        self.classes, self.average = self.entry["classes"], averaged(name)
+        self.width, self.height, self.stretch = given["width"], given["height"], given["resize"] == "stretch"
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.log_severity_level = 1, 3
-        self.session = onnxruntime.InferenceSession(str(path or MODELS / entry["file"]), options, providers=["CPUExecutionProvider"])
+        self.session = onnxruntime.InferenceSession(str(path or MODELS / self.entry["file"]), options, providers=["CPUExecutionProvider"])
         self.name = self.session.get_inputs()[0].name
-        self.grid, self.seconds, self.pictures = anchor_grid(self.width, self.height, entry["output"]["strides"]), 0.0, 0
-
-    def resized(self, picture, width, height):
-        """As the gateway does it: averaged where the registry says so and the picture gets smaller."""
-        smaller = picture.shape[1] >= width and picture.shape[0] >= height
-        return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if self.average and smaller else cv2.INTER_LINEAR)
+        self.grid, self.seconds, self.pictures = anchor_grid(self.width, self.height, self.entry["output"]["strides"]), 0.0, 0
 
     def feed(self, picture):
         """The input for one picture [1, 3, h, w], and the factors from input pixels back to its own."""
         h, w = picture.shape[:2]
         if self.stretch:
-            x, back = self.resized(picture, self.width, self.height), (w / self.width, h / self.height)
+            x, back = shown(picture, (self.width, self.height), self.average), (w / self.width, h / self.height)
         else:
             f = min(self.width / w, self.height / h)
-            small = self.resized(picture, round(w * f), round(h * f))
+            small = shown(picture, (round(w * f), round(h * f)), self.average)
             x = np.full((self.height, self.width, 3), 114, np.uint8)
             x[: small.shape[0], : small.shape[1]] = small
             back = (1 / f, 1 / f)
@@ -224,7 +218,7 @@ def operating_points(found, truth):
 
 def fire(args):
     root = data_root()
-    model = Model("fire", args.model)
+    model = Model(args.what, args.model)
     grid = (0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7)
 
     def scores(pictures):
@@ -357,14 +351,14 @@ def tint(picture, model, path):
 
 def main():
     args = argparse.ArgumentParser(description=re.split(r"\n", __doc__)[0])
-    args.add_argument("what", choices=("vehicles", "fire", "water"))
+    args.add_argument("what", choices=("vehicles", "fire", "fire-lite0", "water"), help="a model of the registry")
     args.add_argument("--model", help="an ONNX file in place of the registry's")
     args.add_argument("--draw", help="folder for pictures with boxes")
     args.add_argument("--quick", action="store_true", help="vehicles: ours alone")
     args = args.parse_args()
     if args.draw:
         Path(args.draw).mkdir(parents=True, exist_ok=True)
-    {"vehicles": vehicles, "fire": fire, "water": water}[args.what](args)
+    {"vehicles": vehicles, "fire": fire, "fire-lite0": fire, "water": water}[args.what](args)
 
 
 if __name__ == "__main__":

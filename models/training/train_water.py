@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 import augment
 import sim
-from common import data_root, manifest, read_boxes, shown, threads, work_root
+from common import averaged, data_root, manifest, read_boxes, shown, threads, work_root
 from eye import eye
 from heads import FOLDS, by_scene, fit_head, platt, unseen_answers
 from nets import WaterHead
@@ -131,7 +131,7 @@ class Pictures:
     """All pictures to learn from, as they are and changed, in a fixed order."""
 
     def __init__(self, sim_folder):
-        self.root = data_root()
+        self.root, self.average = data_root(), averaged("water")
         self.masks, self.bridges, self.streets = (manifest(s) for s in ("water-masks", "bridge", "highway"))
         self.places, count = [], {}
         for row in manifest("cctv", "rzosn", "urban-smoke", "dfire-aof"):
@@ -217,7 +217,7 @@ class Pictures:
     def __iter__(self):
         for kind, scene, picture, mask in self.plain():
             mask = cv2.resize(mask, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-            yield shown(picture, (WIDTH, HEIGHT)), Known(kind, scene, False, shares(mask))
+            yield shown(picture, (WIDTH, HEIGHT), self.average), Known(kind, scene, False, shares(mask))
         for kind, number in self.changes.items():
             for index in range(number):
                 rng = np.random.default_rng((SEED, index, len(kind), ord(kind[0]), ord(kind[-1])))
