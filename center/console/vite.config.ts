@@ -12,7 +12,8 @@ export default defineConfig({
     ...(centre ? { proxy: { '/api': { target: centre, changeOrigin: true } } } : {}),
   },
   // Far from Vietnam on purpose: no time on the screen may depend on the browser's zone.
-  test: { env: { TZ: 'America/New_York' } },
+  // Patience costs nothing where things are quick; no test fails because the machine has other work.
+  test: { env: { TZ: 'America/New_York' }, testTimeout: 60_000, hookTimeout: 60_000, expect: { poll: { timeout: 15_000 } } },
   build: {
     // What control rooms have: evergreen browsers no older than three years.
     target: ['chrome115', 'firefox115', 'safari16.4'],
