@@ -120,8 +120,6 @@ impl Connection {
     async fn over(stream: Box<dyn Stream>, access: &Access, keep_alive: Duration) -> Result<(Self, bool), ConnectionError> {
         let (reader, writer) = split(stream);
         let codec = Codec { max_incoming_size: Some(PACKET_MAX), max_outgoing_size: None };
-        let mut ping = interval_at(Instant::now() + keep_alive, keep_alive);
-        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut connection = Self {
             reader: FramedRead::new(reader, codec),
             writer,
@@ -130,7 +128,7 @@ impl Connection {
             acks: mpsc::unbounded_channel(),
             acknowledged: 0,
             acknowledged_at: Instant::now(),
-            ping,
+            ping: pings(keep_alive),
             heard: Instant::now(),
         };
         let properties = ConnectProperties {
@@ -148,7 +146,11 @@ impl Connection {
         let login = access.login.as_ref().map(|(name, password)| Login::new(name, password));
         connection.put(Packet::Connect(hello, None, login))?;
         match connection.next().await? {
-            Packet::ConnAck(ConnAck { session_present, code: ConnectReturnCode::Success, .. }) => {
+            Packet::ConnAck(ConnAck { session_present, code: ConnectReturnCode::Success, properties }) => {
+                // The broker has the last word on how often it wants to hear of us; 0: it does not care.
+                if let Some(seconds @ 1..) = properties.and_then(|properties| properties.server_keep_alive) {
+                    connection.ping = pings(Duration::from_secs(seconds.into()));
+                }
                 Ok((connection, session_present))
             }
             Packet::ConnAck(ConnAck { code, .. }) => Err(ConnectionError::Refused(code)),
@@ -266,6 +268,12 @@ impl Connection {
     }
 }
 
+fn pings(every: Duration) -> Interval {
+    let mut pings = interval_at(Instant::now() + every, every);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    pings
+}
+
 /// Sends what is to go out; what has gone is out of `out`, however far it came.
 async fn send(writer: &mut WriteHalf<Box<dyn Stream>>, out: &mut BytesMut) -> io::Result<()> {
     while !out.is_empty() {
@@ -303,6 +311,11 @@ mod tests {
 
     /// A broker that has let us in, and what it sees of us.
     async fn admitted() -> (Connection, DuplexStream) {
+        // CONNACK: a session, success, no properties.
+        admitted_with(&[0x20, 3, 1, 0, 0]).await
+    }
+
+    async fn admitted_with(connack: &[u8]) -> (Connection, DuplexStream) {
         let access = Access {
             host: "broker".into(),
             port: 1883,
@@ -313,8 +326,7 @@ mod tests {
             session_expiry: Duration::from_secs(60),
         };
         let (ours, mut broker) = duplex(64 * 1024);
-        // CONNACK: a session, success, no properties.
-        broker.write_all(&[0x20, 3, 1, 0, 0]).await.unwrap();
+        broker.write_all(connack).await.unwrap();
         let (connection, session_present) = Connection::over(Box::new(ours), &access, KEEP_ALIVE).await.unwrap();
         assert!(session_present);
         let mut hello = [0; 256];
@@ -363,6 +375,15 @@ mod tests {
         // Nobody was listening: that is no silence.
         broker.write_all(&[0x32, 6, 0, 1, b't', 0, 8, 0]).await.unwrap();
         assert!(matches!(connection.next().await.unwrap(), Packet::Publish(publish) if publish.pkid == 8));
+    }
+
+    #[tokio::test]
+    async fn the_broker_says_how_often_it_is_asked() {
+        // Server Keep Alive: 7 s.
+        let (connection, _broker) = admitted_with(&[0x20, 6, 1, 0, 3, 0x13, 0, 7]).await;
+        assert_eq!(connection.ping.period(), Duration::from_secs(7));
+        let (connection, _broker) = admitted_with(&[0x20, 6, 1, 0, 3, 0x13, 0, 0]).await;
+        assert_eq!(connection.ping.period(), KEEP_ALIVE);
     }
 
     #[tokio::test]
