@@ -402,15 +402,17 @@ async fn one_centre_learns_what_another_one_changed() {
     }
 }
 
+/// As two centres hold it: on PostgreSQL a connection each, on SQLite, which is one centre's alone, two hands on the same.
+async fn two_centres(home: &Home) -> [Store; 2] {
+    let store = home.open().await;
+    let other = if stores::kind() == Kind::Sqlite { store.clone() } else { home.open().await };
+    [store, other]
+}
+
 /// Both see events of one fire at once, again and again: one incident each time, and no number of a change is seen before a lower one.
 async fn two_centres_make_one_incident_of_one_fire() {
     let home = Home::new();
-    let stores = if stores::kind() == Kind::Sqlite {
-        let store = home.open().await;
-        [store.clone(), store]
-    } else {
-        [home.open().await, home.open().await]
-    };
+    let stores = two_centres(&home).await;
     let rounds = 20;
     let takes = async |side: u32| {
         for round in 0..rounds {
@@ -448,12 +450,7 @@ async fn two_centres_make_one_incident_of_one_fire() {
 /// Both take batches about one incident at once: each has an event of its own, and another one that both were given. Each message counts once.
 async fn two_centres_take_the_same_batches_at_once() {
     let home = Home::new();
-    let stores = if stores::kind() == Kind::Sqlite {
-        let store = home.open().await;
-        [store.clone(), store]
-    } else {
-        [home.open().await, home.open().await]
-    };
+    let stores = two_centres(&home).await;
     let rounds = 20;
     let takes = async |side: u32| {
         let mut duplicates = 0;

@@ -64,7 +64,9 @@ pub enum ConnectionError {
     #[error("`{0}` cannot be the name in a certificate (broker.url)")]
     Name(String),
     /// The broker does not let us in.
-    #[error("the broker refuses the connection: {0:?}")]
+    #[error(
+        "the broker refuses the connection: {0:?}; its log says why, broker.username and broker.password_file say who we are"
+    )]
     Refused(ConnectReturnCode),
     /// Something else than an answer to our first packet.
     #[error("the broker answers with something else than CONNACK")]

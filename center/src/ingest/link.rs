@@ -26,7 +26,7 @@ pub const IN_FLIGHT_MAX: u16 = 128;
 /// Messages between connection and store, in each lane. After a reconnection the broker repeats what is still in here.
 pub const QUEUE_MAX: usize = 4 * IN_FLIGHT_MAX as usize;
 
-/// Commands that wait for the connection.
+/// Commands that wait for the connection, and commands that are sent and not acknowledged.
 const COMMANDS_MAX: usize = 64;
 
 /// Time between two attempts to connect: the first and the longest; a third of it is left to chance.
@@ -203,7 +203,12 @@ impl Link {
             };
             let Err(error) = served else { return };
             let wait = backoff.mul_f64(1.0 + rand::rng().random_range(0.0..0.33));
-            tracing::warn!(error = crate::chain(&error), retry_in_ms = wait.as_millis() as u64, "no connection to the broker");
+            tracing::warn!(
+                broker = %self.access.url(),
+                error = crate::chain(&error),
+                retry_in_ms = wait.as_millis() as u64,
+                "no connection to the broker"
+            );
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = sleep(wait) => {}
@@ -221,7 +226,7 @@ impl Link {
         loop {
             let packet = tokio::select! {
                 biased;
-                Some(command) = self.commands.1.recv() => {
+                Some(command) = self.commands.1.recv(), if self.under_way.commands.len() < COMMANDS_MAX => {
                     connection.publish(self.under_way.number(command))?;
                     continue;
                 }
