@@ -128,7 +128,7 @@ fn fire(scenes: &Scenes) {
 /// A rule off: what it is called, and how it is switched off.
 type Ablation = (&'static str, fn(&mut Params, &mut Pace));
 
-const ABLATIONS: [Ablation; 12] = [
+const ABLATIONS: [Ablation; 13] = [
     ("all rules", |_, _| {}),
     ("no change of pixels (boxes alone)", |_, pace| pace.changes = false),
     ("no change of pixels, no flicker of boxes", |p, pace| {
@@ -140,10 +140,12 @@ const ABLATIONS: [Ablation; 12] = [
             p.hits_min = 1;
             p.hits_share = share(0.01);
             p.confirm_after_s = seconds(0.1);
+            p.vivid_after_s = seconds(0.1);
         });
     }),
-    ("no share of the looks", |p, _| both(p, |p| p.hits_share = share(0.01))),
-    ("no time it must last", |p, _| both(p, |p| p.confirm_after_s = seconds(0.1))),
+    ("no share of the looks", |p, _| both(p, |p| (p.hits_share, p.vivid_hits_share) = (share(0.01), share(0.01)))),
+    ("no time it must last", |p, _| both(p, |p| (p.confirm_after_s, p.vivid_after_s) = (seconds(0.1), seconds(0.1)))),
+    ("nothing is vivid", |p, _| both(p, |p| p.vivid_times = positive(1e6))),
     ("no memory of doubts", |p, _| both(p, |p| p.doubts_max = u32::MAX)),
     ("no memory of lamps", |p, _| {
         both(p, |p| {

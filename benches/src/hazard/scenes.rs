@@ -17,6 +17,8 @@ const VISIBLE_PX: f32 = 12.0;
 pub const LARGE_PX: f32 = 15.0;
 /// Less of a vehicle than this is not found.
 const VISIBLE_MIN: f32 = 0.3;
+/// How long something must be in sight, on the whole, to be said so.
+const IN_SIGHT_S: u64 = 5;
 /// After the beginning, truth is taken for every second look of a burst, and once a second else.
 const CLOSE_S: f64 = 16.0;
 
@@ -77,7 +79,7 @@ impl FireScene {
         let scenario =
             Scenario::parse(&text, Path::new("judgement_hazard")).unwrap_or_else(|e| unreachable!("our own scenario: {e}"));
         let mut sim = CameraSim::new(&scenario, &scenario.cameras[0], models);
-        let (mut moments, mut visible_s, mut large_s, mut smoke_visible_s) = (BTreeMap::new(), None, None, None);
+        let mut moments = BTreeMap::new();
         for tick in 0..=(seconds as u64 * BURST_HZ) {
             let t = tick as f64 / BURST_HZ as f64;
             let close = (at_s..at_s + CLOSE_S).contains(&t);
@@ -88,16 +90,30 @@ impl FireScene {
             let states = &truth.states;
             let boxes = |of: &[[f32; 4]]| of.iter().filter_map(|b| NormBox::from_pixels(*b, PICTURE)).collect::<Vec<_>>();
             let (flames, smoke) = (boxes(&states.fire), boxes(&states.smoke));
-            let first = |known: Option<f64>, boxes: &[NormBox], side_px: f32| {
-                known.or(boxes.iter().any(|b| b.area().sqrt() * 512.0 >= side_px).then_some(t))
-            };
-            visible_s = first(visible_s, &flames, VISIBLE_PX);
-            large_s = first(large_s, &flames, LARGE_PX);
-            smoke_visible_s = first(smoke_visible_s, &smoke, VISIBLE_PX);
             let vehicles = truth.boxes.iter().filter(|o| o.visible >= VISIBLE_MIN && o.class != Class::Person);
             let vehicles = vehicles.filter_map(|o| Some((o.id, NormBox::from_pixels(o.bounds, PICTURE)?))).collect();
             moments.insert(tick, Burning { flames, smoke, vehicles });
         }
-        Self { seconds, visible_s, large_s, smoke_visible_s, out_s: until_s, truth: moments }
+        Self {
+            seconds,
+            visible_s: in_sight_s(&moments, |b| &b.flames, VISIBLE_PX),
+            large_s: in_sight_s(&moments, |b| &b.flames, LARGE_PX),
+            smoke_visible_s: in_sight_s(&moments, |b| &b.smoke, VISIBLE_PX),
+            out_s: until_s,
+            truth: moments,
+        }
     }
+}
+
+/// From when on something of at least this side is in sight, in half of the [`IN_SIGHT_S`] that follow at least: a tongue of flame that licks into the picture once, of a fire beyond its
+/// edge, is in nobody's sight yet.
+fn in_sight_s(truth: &BTreeMap<u64, Burning>, of: fn(&Burning) -> &[NormBox], side_px: f32) -> Option<f64> {
+    let shows = |burning: &Burning| of(burning).iter().any(|b| b.area().sqrt() * 512.0 >= side_px);
+    let stays = |from: u64| {
+        let (all, shown) = truth
+            .range(from..=from + IN_SIGHT_S * BURST_HZ)
+            .fold((0, 0), |(all, shown), (_, burning)| (all + 1, shown + usize::from(shows(burning))));
+        2 * shown >= all
+    };
+    truth.iter().find(|(tick, burning)| shows(burning) && stays(**tick)).map(|(tick, _)| *tick as f64 / BURST_HZ as f64)
 }

@@ -35,8 +35,14 @@ pub struct FireParams {
     pub hits_min: u32,
     /// This share of the looks in the window must have found it.
     pub hits_share: Share,
-    /// They must span at least this long, so that a burst of frames is no shortcut; smoke, which dust and exhaust look like while they pass, twice as long.
+    /// They must span at least this long; smoke, which dust and exhaust look like while they pass, 1.4 times as long.
     pub confirm_after_s: Seconds,
+    /// A flame of which a burst shows so many times the change that is asked of it (see `change_burst_min`) is vivid: nearly all flames of clips are, and little else is.
+    pub vivid_times: Positive,
+    /// What is vivid confirms after this long …
+    pub vivid_after_s: Seconds,
+    /// … found in this share of the looks: a burst finds a small flame in every third look.
+    pub vivid_hits_share: Share,
     /// Spread of the box's area (standard deviation over mean), or of one of its edges (over its side), from which it flickers like
     /// fire. More is asked of small boxes, whose edges jump by the detector's own grain.
     pub flicker_min: Share,
@@ -79,7 +85,10 @@ impl Default for FireParams {
             iou_min: Share::of(0.1),
             hits_min: 5,
             hits_share: Share::of(0.5),
-            confirm_after_s: Seconds::of(2.5),
+            confirm_after_s: Seconds::of(3.5),
+            vivid_times: Positive::of(2.0),
+            vivid_after_s: Seconds::of(1.25),
+            vivid_hits_share: Share::of(0.3),
             flicker_min: Share::of(0.06),
             change_min: Positive::of(5.0),
             change_burst_min: Positive::of(2.0),
@@ -509,6 +518,25 @@ impl FireWatch {
             _ if area >= FLAME_EXTREME_AREA || growth >= WORSE_GROWTH => Severity::Extreme,
             _ => Severity::Severe,
         };
+        let (rule, asked) = if confirmed.iter().any(|s| s.was_vivid) {
+            (
+                "found in one place that changed in a burst far more than a flame must",
+                [
+                    ("vivid_hits_share_min", f64::from(p.vivid_hits_share)),
+                    ("vivid_after_s", p.vivid_after_s.get()),
+                    ("vivid_times_min", f64::from(p.vivid_times)),
+                ],
+            )
+        } else {
+            (
+                "found in one place in most looks of a window, and flickering or growing",
+                [
+                    ("hits_share_min", f64::from(p.hits_share)),
+                    ("confirm_after_s", p.confirm_after_s.get()),
+                    ("change_min", f64::from(p.change_min)),
+                ],
+            )
+        };
         Statement {
             at: now.at,
             severity,
@@ -516,13 +544,13 @@ impl FireWatch {
             region: confirmed.iter().map(|s| s.last.bbox).reduce(NormBox::union),
             detail: Detail::Fire { area_share: area, growth },
             proof: proof(
-                "found in one place in most looks of a window, and flickering or growing",
+                rule,
                 &[
                     ("score_min", f64::from(p.score_min)),
                     ("hits_min", f64::from(p.hits_min)),
-                    ("hits_share_min", f64::from(p.hits_share)),
-                    ("confirm_after_s", p.confirm_after_s.get()),
-                    ("change_min", f64::from(p.change_min)),
+                    asked[0],
+                    asked[1],
+                    asked[2],
                     ("change_burst_min", f64::from(p.change_burst_min)),
                     ("change_ratio_min", f64::from(p.change_ratio)),
                     ("growth_min", f64::from(p.growth_min)),

@@ -20,12 +20,16 @@ const FIRST: usize = 3;
 /// So many measured changes tell a flicker, and so many where a burst is under way.
 const CHANGES_MIN: usize = 3;
 const CHANGES_BURST_MIN: usize = 6;
+/// Of far more change one less tells.
+const VIVID_CHANGES_MIN: usize = 5;
 /// A flame changes its place by as much as is asked in this share of the looks. Burning clips: by half as much again in 19 of 20 windows.
 const LIVELY_SHARE: f32 = 0.75;
 /// Where vehicles drive before a place all the time, looks at it speak in spite of them after this long: longer than a queue shows its brake lights at red.
 const PASSED_AFTER: Duration = Duration::from_secs(45);
 /// Smoke must last so many times as long as a flame.
-const SMOKE_LASTS: u32 = 2;
+const SMOKE_LASTS: f32 = 1.4;
+/// What is vivid has little time to wander: this part of what others may.
+const VIVID_TRAVEL: f32 = 0.5;
 /// Smoke stays where it comes from: one side of it moves by no more of its width than this.
 const SMOKE_DRIFT_MAX: f32 = 0.3;
 /// Smoke whose upper edge has risen by this many of its sides goes up.
@@ -67,6 +71,17 @@ fn flicker<'a>(hits: impl Iterator<Item = &'a Hit>, params: &FireParams, times: 
     lively as f32 >= LIVELY_SHARE * changes.len() as f32 && median(ratios).is_none_or(|ratio| ratio >= 0.0)
 }
 
+/// How like fire a place behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Behaviour {
+    /// Not at all.
+    Still,
+    /// It flickers, grows or, being smoke, rises.
+    Lively,
+    /// A flame of which a burst shows far more change than is asked.
+    Vivid,
+}
+
 /// Found again and again, or not.
 #[derive(Debug)]
 pub(crate) struct Sequence {
@@ -82,6 +97,8 @@ pub(crate) struct Sequence {
     pub confirmed: bool,
     /// Flickered or grew at some time.
     pub was_lively: bool,
+    /// Vivid when it was confirmed, so that less was asked.
+    pub was_vivid: bool,
     /// In the place of a lamp, where more is asked.
     pub wary: bool,
     /// When every frame was last asked for to verify it.
@@ -103,6 +120,7 @@ impl Sequence {
             misses: 0,
             confirmed: false,
             was_lively: false,
+            was_vivid: false,
             wary: false,
             burst_asked: None,
             areas_first: vec![hit.bbox.area()],
@@ -136,7 +154,7 @@ impl Sequence {
     pub fn glimpse(&mut self, now: Moment, hit: Hit, params: &FireParams, class: Class) {
         self.look(now, Some(hit));
         let lasted = now.at.since(self.first.at) >= params.confirm_after_s.span();
-        self.was_lively |= self.is_lively(params, class);
+        self.was_lively |= self.behaviour(params, class) >= Behaviour::Lively;
         self.confirmed |= self.was_lively && lasted && self.hits >= params.hits_min;
     }
 
@@ -166,16 +184,22 @@ impl Sequence {
 
     /// Once confirmed it stays so until it is gone for long.
     pub fn confirm(&mut self, params: &FireParams, class: Class) {
-        let lively = self.is_lively(params, class);
-        self.was_lively |= lively;
-        self.confirmed |= lively && self.is_persistent(params, class);
+        let behaviour = self.behaviour(params, class);
+        self.was_lively |= behaviour >= Behaviour::Lively;
+        if !self.confirmed && behaviour >= Behaviour::Lively && self.is_persistent(params, class, behaviour) {
+            (self.confirmed, self.was_vivid) = (true, behaviour == Behaviour::Vivid);
+        }
     }
 
-    /// Found in most looks of the window: the fewest newest looks that span the time asked for and could hold the hits asked for.
-    fn is_persistent(&self, params: &FireParams, class: Class) -> bool {
+    /// Found in most looks of the window: the fewest newest looks that span the time asked for and could hold the hits asked for. Of what is vivid less is asked.
+    fn is_persistent(&self, params: &FireParams, class: Class, behaviour: Behaviour) -> bool {
         let Some((newest, _)) = self.looks.iter().next_back() else { return false };
-        let looks_min = (params.hits_min as f32 / params.hits_share.get().max(0.01)).ceil() as usize;
-        let over = params.confirm_after_s.span() * if class == Class::Smoke { SMOKE_LASTS } else { 1 };
+        let (over, share) = match (behaviour, class) {
+            (Behaviour::Vivid, _) => (params.vivid_after_s.span(), params.vivid_hits_share.get()),
+            (_, Class::Smoke) => (params.confirm_after_s.span().mul_f32(SMOKE_LASTS), params.hits_share.get()),
+            _ => (params.confirm_after_s.span(), params.hits_share.get()),
+        };
+        let looks_min = (params.hits_min as f32 / share.max(0.01)).ceil() as usize;
         // One look more than the span holds, or looks that do not come exactly on the beat would never span it.
         let mut window: Vec<&(Moment, Option<Hit>)> = Vec::new();
         for look in self.looks.iter().rev() {
@@ -189,16 +213,16 @@ impl Sequence {
         self.misses == 0
             && self.last_hit.since(self.first) >= over
             && hits >= params.hits_min as usize
-            && hits as f32 >= params.hits_share.get() * window.len() as f32
+            && hits as f32 >= share * window.len() as f32
             && newest.since(*oldest) >= over
     }
 
-    /// It behaves like fire: its area flickers or grows, and a flame stays where it is.
-    fn is_lively(&self, params: &FireParams, class: Class) -> bool {
+    /// Whether it behaves like fire: its area flickers or grows, and a flame stays where it is.
+    fn behaviour(&self, params: &FireParams, class: Class) -> Behaviour {
         let hits: Vec<&Hit> = self.found().collect();
-        let Some((mean, deviation)) = spread(hits.iter().map(|hit| hit.bbox.area())) else { return false };
+        let Some((mean, deviation)) = spread(hits.iter().map(|hit| hit.bbox.area())) else { return Behaviour::Still };
         if hits.len() < 3 {
-            return false;
+            return Behaviour::Still;
         }
         let side = mean.sqrt().max(1e-3);
         let busy = hits.iter().any(|hit| hit.passed);
@@ -240,11 +264,23 @@ impl Sequence {
         };
         let drifts = moved(NormBox::x1).min(moved(NormBox::x2)) > SMOKE_DRIFT_MAX;
         let rises = (top(&hits[..ends]) - top(&hits[hits.len() - ends..])) / side >= RISE_SIDES;
-        match class {
+        let is_lively = match class {
             // Smoke goes up or spreads; dust and exhaust go where the wind and the lorry go.
             Class::Smoke => !drifts && (flickers || grows || rises),
             // What was measured to hold still is no flame, however its boxes tremble.
             _ => travelled <= params.travel_sides_max.get() && (flickers || (grows && !is_measured)),
+        };
+        // In the place of a lamp nothing goes faster.
+        let is_vivid = class == Class::Fire
+            && in_burst
+            && n >= VIVID_CHANGES_MIN
+            && !self.wary
+            && travelled <= VIVID_TRAVEL * params.travel_sides_max.get()
+            && flicker(telling(), params, params.vivid_times.get());
+        match (is_vivid, is_lively) {
+            (true, _) => Behaviour::Vivid,
+            (false, true) => Behaviour::Lively,
+            (false, false) => Behaviour::Still,
         }
     }
 }
@@ -285,6 +321,44 @@ mod tests {
             ("cloth in the wind", 1.5, 0.5, false),
         ] {
             assert_eq!(burst(Class::Fire, inside, usual, 0.0).confirmed, is_flame, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_is_vivid_is_confirmed_sooner_but_not_in_the_place_of_a_lamp() {
+        let params = FireParams::default();
+        let bbox = NormBox::clipped(0.3, 0.5, 0.4, 0.6).unwrap();
+        // Found in every look, or in two of five, as a small flame is.
+        for (inside, found_of_5, wary, after_s) in [
+            (8.0, 5, false, 1.25),
+            (8.0, 2, false, 1.25),
+            (2.5, 5, false, 3.5),
+            (8.0, 5, true, 3.5),
+            (2.5, 2, false, f64::INFINITY),
+        ] {
+            let mut sequence: Option<Sequence> = None;
+            let mut confirmed_s = f64::INFINITY;
+            for n in 0..80u64 {
+                let at = MediaTime::from_millis(n * 125);
+                let now = Moment { at, watched: at.since(MediaTime::ZERO) };
+                let hit = Hit { bbox, score: 0.6, change: Some(Change { inside, around: 0.5 }), passed: false, brief: true };
+                match &mut sequence {
+                    None if wary => sequence = Some(Sequence::wary(now, hit)),
+                    None => sequence = Some(Sequence::new(now, hit)),
+                    Some(sequence) => sequence.look(now, (n * found_of_5 % 5 < found_of_5).then_some(hit)),
+                }
+                let sequence = sequence.as_mut().unwrap();
+                sequence.confirm(&params, Class::Fire);
+                if sequence.confirmed {
+                    confirmed_s = confirmed_s.min(at.as_secs_f64());
+                }
+            }
+            let told = sequence.unwrap();
+            assert!(
+                confirmed_s >= after_s && (after_s.is_infinite() || confirmed_s <= after_s + 0.7),
+                "{inside} {found_of_5} {wary}: {confirmed_s}"
+            );
+            assert_eq!(told.was_vivid, inside > 5.0 && !wary);
         }
     }
 

@@ -17,9 +17,8 @@ fn a_flame_is_confirmed_and_ends() {
             5.0 ? fire Clear
             ! burst of 8s
             11.0 ? fire Suspected
-            12.5 #1 began fire.flame severe since 10.0
+            13.5 #1 began fire.flame severe since 10.0
             ! burst released
-            28.5 #1 updated fire.flame severe since 10.0
             30.0 ? fire Present
             80.0 #1 ended fire.flame severe since 10.0 Cleared
             110.0 ? fire Clear
@@ -45,8 +44,8 @@ fn at_full_rate_a_burst_is_no_shortcut() {
     let flash = flame(0.06, &[(2.0, 0.7, 0.6), (4.0, 0.7, 0.6)]).flickering(0.4);
     Story::new(everything(), 15.0, 70.0).with([flash, fire]).expect(
         "
-            12.5 #1 began fire.flame severe since 10.0
-            28.2 #1 updated fire.flame severe since 10.0
+            13.5 #1 began fire.flame severe since 10.0
+            36.1 #1 updated fire.flame severe since 10.0
             60.0 #1 ended fire.flame severe since 10.0 Cleared
             ",
     );
@@ -107,9 +106,9 @@ fn a_burning_car_that_stands_is_a_fire() {
     Story::new(everything(), 2.0, 60.0).with([wreck, fire]).expect(
         "
             ! burst of 8s
-            22.5 #1 began fire.flame severe since 20.0
+            23.5 #1 began fire.flame severe since 20.0
             ! burst released
-            38.5 #1 updated fire.flame severe since 20.0
+            41.5 #1 updated fire.flame severe since 20.0
             57.0 #1 updated fire.flame extreme since 20.0
             ",
     );
@@ -162,9 +161,8 @@ fn a_camera_that_goes_blind_ends_no_fire() {
         .expect(
             "
             ! burst of 8s
-            12.5 #1 began fire.flame severe since 10.0
+            13.5 #1 began fire.flame severe since 10.0
             ! burst released
-            28.5 #1 updated fire.flame severe since 10.0
             30.0 ? fire Present
             45.0 #2 began camera.covered moderate (a uniform picture: brightness spreads by 4 of 255) since 40.0
             60.0 ? fire Unknown
@@ -183,9 +181,8 @@ fn the_end_of_a_file_ends_what_is_open() {
     story.expect(
         "
             ! burst of 8s
-            12.5 #1 began fire.flame severe since 10.0
+            13.5 #1 began fire.flame severe since 10.0
             ! burst released
-            28.5 #1 updated fire.flame severe since 10.0
             40.0 #1 ended fire.flame severe since 10.0 Stopped
             ",
     );
@@ -238,9 +235,8 @@ fn what_was_said_last_stays_said_at_the_end_of_a_file() {
     story.ask(41.0, Fire).expect(
         "
             ! burst of 8s
-            12.5 #1 began fire.flame severe since 10.0
+            13.5 #1 began fire.flame severe since 10.0
             ! burst released
-            28.5 #1 updated fire.flame severe since 10.0
             40.0 #1 ended fire.flame severe since 10.0 Stopped
             41.0 ? fire Present
             ",
@@ -264,9 +260,8 @@ fn a_sunset_corner_is_masked_at_its_hours_alone() {
         at(minute).expect(
             "
             ! burst of 8s
-            12.5 #1 began fire.flame severe since 10.0
+            13.5 #1 began fire.flame severe since 10.0
             ! burst released
-            28.5 #1 updated fire.flame severe since 10.0
             ",
         );
     }
@@ -277,8 +272,8 @@ fn looks_off_the_beat_confirm_as_soon() {
     let fire = flame(0.06, &[(10.0, 0.3, 0.6), (40.0, 0.3, 0.6)]).flickering(0.4);
     Story::new(everything(), 4.3, 30.0).with([fire]).expect(
         "
-            12.6 #1 began fire.flame severe since 10.0
-            28.4 #1 updated fire.flame severe since 10.0
+            13.7 #1 began fire.flame severe since 10.0
+            28.8 #1 updated fire.flame severe since 10.0
             ",
     );
 }
