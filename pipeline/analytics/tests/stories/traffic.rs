@@ -143,6 +143,59 @@ fn stop_and_go_counts_each_vehicle_once() {
     );
 }
 
+/// How many of these are counted at a line across the surveyed road, half way.
+fn counted_at_the_line(things: impl IntoIterator<Item = Thing>) -> String {
+    let line = Some([[0.5, 0.5].try_into().unwrap(), [0.5, 0.9].try_into().unwrap()]);
+    let zone = Zone { counting_line: line, ..surveyed_road() };
+    let mut story = Story::new(plan_of(&[Congestion], zone), 5.0, 60.0).with(things);
+    (story.measurements, story.stop) = (true, true);
+    let said = story.play();
+    said.lines().filter_map(|line| Some(line.split_once(": ")?.1.split_once(" level")?.0)).filter(|n| *n != "{}").collect()
+}
+
+#[test]
+fn who_is_hidden_at_the_line_is_counted_once() {
+    let rider = || motorbike(&[(2.0, 0.05, 0.7), (10.0, 0.45, 0.7), (40.0, 0.55, 0.7), (48.0, 0.95, 0.7)]);
+    let as_two = |from: f64, to: f64| rider().hidden(from, to).renumbered_at([to]);
+    assert_eq!(counted_at_the_line([rider()]), "{Motorcycle: 1}");
+    assert_eq!(counted_at_the_line([as_two(9.0, 41.0)]), "{Motorcycle: 1}", "driving into a queue, and out of it");
+    assert_eq!(counted_at_the_line([as_two(40.0, 42.0)]), "{Motorcycle: 1}", "lost when it was counted already");
+    assert_eq!(counted_at_the_line([as_two(20.0, 24.0)]), "{Motorcycle: 1}", "found before the line again");
+    assert_eq!(counted_at_the_line([as_two(9.0, 41.0), as_two(42.0, 44.0)]), "{Motorcycle: 2}", "the one as the other");
+    let stays = motorbike(&[(2.0, 0.05, 0.7), (10.0, 0.45, 0.7), (60.0, 0.45, 0.7)]).hidden(20.0, 25.0).renumbered_at([25.0]);
+    assert_eq!(counted_at_the_line([stays]), "", "it never crosses");
+    // Where one was lost one is found, not two; a car is no rider, and nobody comes from another lane or drives back.
+    let found = |y: f32| motorbike(&[(41.0, 0.6, y), (48.0, 0.95, y)]);
+    let lost = |y: f32| motorbike(&[(2.0, 0.05, y), (9.0, 0.4, y)]);
+    assert_eq!(counted_at_the_line([lost(0.7), found(0.7), found(0.74)]), "{Motorcycle: 1}");
+    assert_eq!(counted_at_the_line([lost(0.7), found(0.84)]), "");
+    assert_eq!(counted_at_the_line([car(&[(2.0, 0.05, 0.7), (9.0, 0.4, 0.7)]), found(0.7)]), "");
+    assert_eq!(
+        counted_at_the_line([
+            motorbike(&[(2.0, 0.95, 0.7), (9.0, 0.6, 0.7)]),
+            motorbike(&[(20.0, 0.45, 0.7), (27.0, 0.05, 0.7)])
+        ]),
+        "{Motorcycle: 1}"
+    );
+}
+
+#[test]
+fn who_is_first_seen_past_the_line_has_crossed_it_if_he_came_fast() {
+    let first_seen_past_it = |s: f64| motorbike(&[(10.0, 0.53, 0.7), (10.0 + s, 0.97, 0.7)]);
+    assert_eq!(counted_at_the_line([first_seen_past_it(5.0)]), "{Motorcycle: 1}");
+    assert_eq!(counted_at_the_line([first_seen_past_it(30.0)]), "", "perhaps it stood there");
+}
+
+#[test]
+fn beside_the_end_of_a_line_only_those_cross_it_that_go_its_way() {
+    // Half hidden, at the edge of the road: its foot seems to be off it.
+    let rider = |from: f32, to: f32, y: f32| motorbike(&[(10.0, from, y), (20.0, to, y)]);
+    assert_eq!(counted_at_the_line([rider(0.05, 0.95, 0.49)]), "{Motorcycle: 1}");
+    assert_eq!(counted_at_the_line([rider(0.95, 0.05, 0.49)]), "", "of the other carriageway");
+    assert_eq!(counted_at_the_line([rider(0.95, 0.05, 0.7)]), "{Motorcycle: 1}", "the wrong way, over the line itself");
+    assert_eq!(counted_at_the_line([rider(0.05, 0.95, 0.44)]), "", "on the pavement");
+}
+
 #[test]
 fn a_stalled_car_is_found_while_others_pass() {
     let stalled = car(&[(10.0, 0.03, 0.7), (15.0, 0.5, 0.7), (70.0, 0.5, 0.7), (74.0, 0.97, 0.7)]);
