@@ -232,6 +232,11 @@ impl Mover {
         self.off_since.is_none()
     }
 
+    /// Whether it stands behind somebody nearer, unseen.
+    pub fn is_hidden(&self) -> bool {
+        self.hidden
+    }
+
     /// Since when it stands.
     pub fn stands_since(&self) -> Moment {
         self.anchor.when

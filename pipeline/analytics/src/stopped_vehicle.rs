@@ -320,7 +320,11 @@ impl Lane {
                 }
                 case.since = case.since.earlier(mover.stands_since());
                 // What covers it is its own second track (its rider, its load), not a neighbour.
-                let itself = |m: &Mover| overlap_of(m.bbox, mover.bbox).max(overlap_of(mover.bbox, m.bbox)) >= ITSELF_OVERLAP;
+                // But not whoever stood there before it came, and is hidden behind it now.
+                let was_there = |m: &Mover| m.is_hidden() && case.since.since(m.stands_since()) >= CASE_AFTER;
+                let itself = |m: &Mover| {
+                    overlap_of(m.bbox, mover.bbox).max(overlap_of(mover.bbox, m.bbox)) >= ITSELF_OVERLAP && !was_there(m)
+                };
                 // Who was seen to pass is followed beyond the zone: he may stop just there.
                 let concerns =
                     |m: &Mover| carriageway.zone().polygon.contains(m.here().foot) || case.passed.contains_key(&m.serial);
