@@ -380,6 +380,38 @@ fn who_creeps_by_to_a_stop_line_has_not_passed() {
 }
 
 #[test]
+fn who_stands_ahead_beyond_the_end_of_the_zone_makes_a_queue_too() {
+    // The last car of a queue that is just forming stands at the end of the zone, and riders still get by.
+    let zone = || {
+        let polygon = Polygon::try_from(vec![[0.0, 0.5], [0.8, 0.5], [0.8, 0.9], [0.0, 0.9]]).unwrap();
+        Zone { polygon, ..surveyed_road() }
+    };
+    let waits = || car(&[(20.0, 0.03, 0.7), (26.0, 0.74, 0.7), (60.0, 0.74, 0.7)]);
+    let riders = || (0..6).map(|n| 24.0 + 4.0 * f64::from(n)).map(|t| motorbike(&[(t, 0.03, 0.8), (t + 6.0, 0.99, 0.8)]));
+    let story = || Story::new(plan_of(&[StoppedVehicle], zone()), 5.0, 60.0).with([waits()]).with(riders());
+    story().with([car(&[(18.0, 0.03, 0.7), (24.0, 0.86, 0.7), (60.0, 0.86, 0.7)])]).expect("");
+    story().expect(
+        "
+            36.0 #1 began traffic.stopped_vehicle moderate car since 26.0
+            ",
+    );
+}
+
+#[test]
+fn a_breakdown_that_a_larger_vehicle_hides_is_not_the_larger_ones_own_second_track() {
+    // A motorbike has broken down, and a car that is stuck behind it covers it.
+    let breakdown = motorbike(&[(40.0, 0.03, 0.7), (45.0, 0.6, 0.7), (99.0, 0.6, 0.7)]).hidden(57.0, 99.0);
+    let stuck = car(&[(50.0, 0.03, 0.72), (56.0, 0.58, 0.72), (99.0, 0.58, 0.72)]);
+    let riders = flow(0.0, 100.0, 3.0, 0.84);
+    Story::new(plan_of(&[StoppedVehicle], surveyed_road()), 5.0, 99.0).with(riders).with([breakdown, stuck]).expect(
+        "
+            55.0 #1 began traffic.stopped_vehicle moderate motorcycle since 45.0
+            66.8 #1 ended traffic.stopped_vehicle moderate motorcycle since 45.0 Cleared
+            ",
+    );
+}
+
+#[test]
 fn a_motorbike_against_the_direction() {
     let bike = motorbike(&[(20.0, 0.97, 0.6), (26.0, 0.03, 0.6)]);
     Story::new(plan_of(&[WrongWay], road()), 5.0, 40.0).with(flow(0.0, 40.0, 2.0, 0.8)).with([bike]).expect(
