@@ -41,6 +41,9 @@ const SPEED_MORE_BOX_LENGTHS_PER_S: f32 = 1.0;
 /// He is looked for first where he would be after so long.
 const GOES_ON_S: f32 = 1.5;
 
+/// The most vehicles that are remembered; a crowd beyond it is not told apart anyhow.
+const PASSAGES_MAX: usize = 4096;
+
 /// A vehicle that was counted, with its speed at that moment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Counted {
@@ -83,6 +86,9 @@ impl Counter {
         let way = Way::new(carriageway, aspect);
         let mut counted = Vec::new();
         for mover in road.present().filter(|m| m.class.is_vehicle() && m.seen == now) {
+            if self.passages.len() >= PASSAGES_MAX && !self.passages.contains_key(&mover.serial) {
+                continue;
+            }
             let passage = self.passages.entry(mover.serial).or_insert_with(|| Passage::new(mover));
             passage.follow(mover, &way);
             // Which way it goes has to be seen first.
