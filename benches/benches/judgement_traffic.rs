@@ -1,7 +1,7 @@
 //! How well traffic is judged on the simulated city's truth, seen through a detector that errs: tables by weather and by what happens.
 //!
 //! `cargo bench -p matpho-benches --bench judgement_traffic`; `-- --test` one short street. `MATPHO_BENCH_SEEDS` sets how many streets of each kind (default 3)
-//! and `MATPHO_BENCH_FIRST_SEED` which is the first (rules are tuned on seeds below 60, tables are of 60 to 62); `MATPHO_BENCH_ONLY=streets,undrawn,ablations,clips` runs some parts alone,
+//! and `MATPHO_BENCH_FIRST_SEED` which is the first (rules are tuned on seeds below 70, tables are of 70 to 72); `MATPHO_BENCH_ONLY=streets,undrawn,ablations,clips` runs some parts alone,
 //! `MATPHO_BENCH_WEATHER="day;night"` and `MATPHO_BENCH_STREETS="wrong way;jam"` take only these; `MATPHO_BENCH_FPS` is how often streets are looked at (default 5).
 //! `MATPHO_BENCH_TELL=1` lists every false alarm, every miss and every wrong level with its street and second. Clips: `MATPHO_DATA`.
 

@@ -26,7 +26,7 @@ use crate::{
     road::{Mover, Road},
     signal::SignalWatch,
     units::{Positive, Seconds, Share},
-    volume,
+    volume::Counter,
     window::Trace,
     zone::{PcuWeights, Zone},
 };
@@ -242,8 +242,8 @@ struct Bin {
 /// One carriageway over time.
 #[derive(Debug)]
 struct Traffic {
-    index: usize,
     carriageway: Carriageway,
+    counter: Counter,
     bin: Sums,
     bin_from: Option<Moment>,
     bins: VecDeque<Bin>,
@@ -264,14 +264,14 @@ struct Traffic {
 }
 
 impl Traffic {
-    fn new(index: usize, zone: &Zone, params: &CongestionParams) -> Self {
+    fn new(zone: &Zone, params: &CongestionParams) -> Self {
         let carriageway = Carriageway::new(zone);
         let cycle = zone.signal_cycle_s.map_or(Duration::ZERO, Seconds::span);
         let span = params.begin_after_s.span().max(cycle).max(params.end_after_s.span()) * 2;
         let name = if carriageway.km_lanes().is_some() { "density_pc_per_km_lane" } else { "occupancy_share" };
         Self {
-            index,
             carriageway,
+            counter: Counter::default(),
             bin: Sums::default(),
             bin_from: None,
             bins: VecDeque::new(),
@@ -291,11 +291,11 @@ impl Traffic {
         }
     }
 
-    fn look(&mut self, road: &mut Road, params: &CongestionParams, desk: &mut Desk) {
+    fn look(&mut self, road: &mut Road, aspect: f32, params: &CongestionParams, desk: &mut Desk) {
         let now = road.now();
         self.period_from.get_or_insert(now.at);
         let free = self.bins.back().is_some_and(|bin| bin.means.level <= LevelOfService::B && bin.means.stopped_share == 0.0);
-        for counted in volume::count(self.index, &self.carriageway, road) {
+        for counted in self.counter.look(&self.carriageway, road, aspect) {
             *self.counts.entry(counted.class).or_default() += 1;
             *self.period_counts.entry(counted.class).or_default() += 1;
             for sums in [&mut self.bin, &mut self.period, &mut self.all] {
@@ -548,15 +548,15 @@ pub(crate) struct Congestion {
 
 impl Congestion {
     pub fn new<'a>(params: CongestionParams, zones: impl Iterator<Item = &'a Zone>) -> Self {
-        let zones = zones.enumerate().map(|(index, zone)| Traffic::new(index, zone, &params)).collect();
+        let zones = zones.map(|zone| Traffic::new(zone, &params)).collect();
         Self { params, zones }
     }
 
     /// The tracks of a picture are in `road`.
-    pub fn look(&mut self, road: &mut Road, desk: &mut Desk) {
+    pub fn look(&mut self, road: &mut Road, aspect: f32, desk: &mut Desk) {
         let at = road.now().at;
         for zone in &mut self.zones {
-            zone.look(road, &self.params, desk);
+            zone.look(road, aspect, &self.params, desk);
             if zone.period_from.is_some_and(|from| at.since(from) >= self.params.measure_every_s.span()) {
                 zone.measure(at, &self.params, desk);
             }

@@ -157,7 +157,7 @@ impl CameraAnalytics {
             let aspect = seen.picture.aspect();
             self.road.look(now, seen.picture, tracks);
             let desk = &mut self.desk;
-            self.congestion.iter_mut().for_each(|a| a.look(&mut self.road, desk));
+            self.congestion.iter_mut().for_each(|a| a.look(&mut self.road, aspect, desk));
             self.stopped_vehicles.iter_mut().for_each(|a| a.look(&mut self.road, aspect, desk));
             self.wrong_way.iter_mut().for_each(|a| a.look(&self.road, aspect, desk));
             self.pedestrians.iter_mut().for_each(|a| a.look(&self.road, desk));

@@ -518,6 +518,13 @@ impl FireWatch {
             _ if area >= FLAME_EXTREME_AREA || growth >= WORSE_GROWTH => Severity::Extreme,
             _ => Severity::Severe,
         };
+        let always = [
+            ("score_min", f64::from(p.score_min)),
+            ("hits_min", f64::from(p.hits_min)),
+            ("change_burst_min", f64::from(p.change_burst_min)),
+            ("change_ratio_min", f64::from(p.change_ratio)),
+            ("growth_min", f64::from(p.growth_min)),
+        ];
         let (rule, asked) = if confirmed.iter().any(|s| s.was_vivid) {
             (
                 "found in one place that changed in a burst far more than a flame must",
@@ -545,16 +552,7 @@ impl FireWatch {
             detail: Detail::Fire { area_share: area, growth },
             proof: proof(
                 rule,
-                &[
-                    ("score_min", f64::from(p.score_min)),
-                    ("hits_min", f64::from(p.hits_min)),
-                    asked[0],
-                    asked[1],
-                    asked[2],
-                    ("change_burst_min", f64::from(p.change_burst_min)),
-                    ("change_ratio_min", f64::from(p.change_ratio)),
-                    ("growth_min", f64::from(p.growth_min)),
-                ],
+                &[&asked[..], &always].concat(),
                 &[&self.score_trace, &self.area_trace, &self.change_trace, &self.ratio_trace],
                 false,
             ),

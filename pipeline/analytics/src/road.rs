@@ -59,16 +59,6 @@ const SURE_SHARE_MIN: f32 = 0.4;
 /// The most tracks that are kept; a crowd beyond it is not told apart anyhow.
 const MOVERS_MAX: usize = 1024;
 
-/// A vehicle and the counting line of a zone (by index).
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct LineWatch {
-    pub zone: usize,
-    /// Where it was last clear of the line.
-    pub clear_at: NormPoint,
-    /// Whether it is on the other side than at first.
-    pub crossed: bool,
-}
-
 /// A tracked vehicle or person with its recent past.
 #[derive(Debug, Clone)]
 pub(crate) struct Mover {
@@ -108,16 +98,14 @@ pub(crate) struct Mover {
     /// Where it was first seen, and whether the picture's edge cut it there: it came in from outside.
     origin: Step,
     came_in: bool,
+    /// How long the tracker had known it by then.
+    known_before: Duration,
     /// Where it was last put into the flow field.
     marked: Step,
     /// Distance gone since first seen, in box lengths; jitter does not count.
     pub gone_box_lengths: f32,
     /// Whether it was seen to come driving.
     pub arrived: bool,
-    /// Zones (by index) in which it has been counted.
-    pub counted_in: Vec<usize>,
-    /// How it stands to the counting lines that it came near.
-    pub lines: Vec<LineWatch>,
     /// Stands so long that it is no traffic any more.
     pub parked: bool,
     /// Stands in the way of others, and was announced.
@@ -151,11 +139,10 @@ impl Mover {
             released: None,
             origin: step,
             came_in: is_cut(track.bbox),
+            known_before: step.when.at.since(track.first_seen),
             marked: step,
             gone_box_lengths: 0.0,
             arrived: false,
-            counted_in: Vec::new(),
-            lines: Vec::new(),
             parked: false,
             broke_down: false,
             rider_votes: 0,
@@ -245,6 +232,11 @@ impl Mover {
         self.off_since.is_none()
     }
 
+    /// Whether it stands behind somebody nearer, unseen.
+    pub fn is_hidden(&self) -> bool {
+        self.hidden
+    }
+
     /// Since when it stands.
     pub fn stands_since(&self) -> Moment {
         self.anchor.when
@@ -293,6 +285,12 @@ impl Mover {
         };
         let part = if at(b) > at(a) { (then - at(a)) / (at(b) - at(a)) } else { 0.0 };
         a.toward(*b, part)
+    }
+
+    /// Where it was so long before anybody saw it first, the tracker too, by the way that it drove since. `None` where that lies outside the picture, or long ago.
+    pub fn before_first_seen(&self, unseen: Duration) -> Option<NormPoint> {
+        let first = self.path.front().filter(|s| s.when == self.origin.when)?;
+        self.step_ago(self.seen.since(first.when) + self.known_before + unseen).map(|step| step.foot)
     }
 
     /// The point of its path from which speed is taken.

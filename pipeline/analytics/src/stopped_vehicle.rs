@@ -181,14 +181,21 @@ impl Case {
         }
     }
 
-    /// Looks at the others: who stands, who passes. Who is slow behind it may be stuck behind it, and says nothing.
+    /// Whether another stands ahead of it in its lane: beyond the zone, too, which ends before the road does.
+    fn stands_ahead(&self, other: &Mover) -> bool {
+        let Some((along, aside)) = self.bearing.map(|bearing| bearing.of(self.place, other.here())) else { return false };
+        other.standing() >= CASE_AFTER && aside < LANE_BOX_LENGTHS && (0.0..AHEAD_BOX_LENGTHS).contains(&along)
+    }
+
+    /// Looks at the others in the zone: who stands, who passes. Who is slow behind it may be stuck behind it, and says nothing. `ahead` if somebody stands ahead of it beyond the zone.
     fn look_around<'a>(
         &mut self,
         others: impl Iterator<Item = &'a Mover>,
+        mut ahead: bool,
         is_slow: impl Fn(&Mover) -> bool,
         queue_share: f32,
     ) -> Around {
-        let (mut near, mut all, mut behind_too, mut ahead) = (Crowd::default(), Crowd::default(), [Crowd::default(); 2], false);
+        let (mut near, mut all, mut behind_too) = (Crowd::default(), Crowd::default(), [Crowd::default(); 2]);
         for other in others.filter(|m| m.serial != self.serial) {
             let there = other.here();
             let stands = is_slow(other);
@@ -216,7 +223,7 @@ impl Case {
                 continue;
             }
             near.add(stands);
-            ahead |= other.standing() >= CASE_AFTER && in_lane && (0.0..AHEAD_BOX_LENGTHS).contains(&along);
+            ahead |= self.stands_ahead(other);
             let behind = behind || self.came_from_behind(other, bearing, along);
             if behind && self.behind.len() < NEIGHBOURS_MAX {
                 self.behind.insert(other.serial);
@@ -313,12 +320,18 @@ impl Lane {
                 }
                 case.since = case.since.earlier(mover.stands_since());
                 // What covers it is its own second track (its rider, its load), not a neighbour.
-                let itself = |m: &Mover| overlap_of(m.bbox, mover.bbox).max(overlap_of(mover.bbox, m.bbox)) >= ITSELF_OVERLAP;
+                // But not whoever stood there before it came, and is hidden behind it now.
+                let was_there = |m: &Mover| m.is_hidden() && case.since.since(m.stands_since()) >= CASE_AFTER;
+                let itself = |m: &Mover| {
+                    overlap_of(m.bbox, mover.bbox).max(overlap_of(mover.bbox, m.bbox)) >= ITSELF_OVERLAP && !was_there(m)
+                };
                 // Who was seen to pass is followed beyond the zone: he may stop just there.
                 let concerns =
                     |m: &Mover| carriageway.zone().polygon.contains(m.here().foot) || case.passed.contains_key(&m.serial);
-                let near: Vec<&Mover> = road.vehicles().filter(|m| concerns(m) && !itself(m)).collect();
-                let mut around = case.look_around(near.into_iter(), |m| carriageway.is_slow(m), params.queue_share.get());
+                let (near, beyond): (Vec<&Mover>, Vec<&Mover>) =
+                    road.vehicles().filter(|m| !itself(m)).partition(|m| concerns(m));
+                let ahead = beyond.into_iter().any(|m| case.stands_ahead(m));
+                let mut around = case.look_around(near.into_iter(), ahead, |m| carriageway.is_slow(m), params.queue_share.get());
                 // Who is stuck near an announced one is of the same incident, and gets away a while after it.
                 if announced.iter().any(|place| distance(case.place, *place) <= INCIDENT_BOX_LENGTHS * place.length) {
                     case.beside_incident_at = Some(now);

@@ -1,21 +1,48 @@
 //! Counting vehicles, each once: by its trajectory, never by a box that touches a line, so that stop-and-go counts nobody twice.
+//!
+//! Tracks break where somebody nearer hides a vehicle, at a counting line as elsewhere, and then neither part of the way crosses it. So a new track goes on
+//! where another one was lost, if one was, with what is known of that one: also that it was counted. Each lost one is gone on with once, so that nobody is
+//! counted whom no track ended for.
+
+use std::{collections::BTreeMap, time::Duration};
 
 use matpho_scene::{Class, NormPoint, geometry::segments_cross};
 
 use crate::{
+    bearing::Bearing,
     carriageway::Carriageway,
-    road::{LineWatch, Mover, Road},
+    path::Step,
+    road::{Mover, Road, STANDS},
 };
 
 /// A vehicle must have been seen this often: ghosts of a detector do not last.
 const HITS_MIN: u32 = 3;
 /// A vehicle is clear of a counting line when its foot is this far off it, in its own box lengths.
 const CLEAR_BOX_LENGTHS: f32 = 0.3;
+/// Whoever goes the zone's way crosses a line also so far beyond its ends, in widths of its box: a foot that is half hidden is taken for farther off than it is.
+const BESIDE_BOX_WIDTHS: f32 = 1.0;
+/// Who drives at such speed that so long before his first sighting he was before the line has crossed it.
+const UNSEEN: Duration = Duration::from_secs(1);
 
 /// Without a line, a vehicle counts once it has come this far, in its own box lengths.
 const DRIVEN_BOX_LENGTHS: f32 = 1.5;
 /// Without a zone too, it must also have come this far from where it was first seen: what crosses a junction far off does not pass here.
 const PASSED_PICTURE_HEIGHTS: f32 = 0.4;
+
+/// Who is lost is looked for as long as a long red; who was counted and drove on, faster than a crawl, has soon left.
+const LOST: Duration = Duration::from_secs(60);
+const LOST_PASSED: Duration = Duration::from_secs(5);
+const CRAWL_BOX_LENGTHS_PER_S: f32 = 0.3;
+/// He is found no farther back than this, no farther aside, and no farther ahead than he came at so many times his speed and so much more; in his own box lengths.
+const BACK_BOX_LENGTHS: f32 = 1.0;
+const ASIDE_BOX_LENGTHS: f32 = 2.0;
+const SPEED_FACTOR: f32 = 1.5;
+const SPEED_MORE_BOX_LENGTHS_PER_S: f32 = 1.0;
+/// He is looked for first where he would be after so long.
+const GOES_ON_S: f32 = 1.5;
+
+/// The most vehicles that are remembered; a crowd beyond it is not told apart anyhow.
+const PASSAGES_MAX: usize = 4096;
 
 /// A vehicle that was counted, with its speed at that moment.
 #[derive(Debug, Clone, Copy)]
@@ -26,56 +53,198 @@ pub(crate) struct Counted {
     pub pace: Option<f32>,
 }
 
-/// The vehicles that are to be counted in a zone (the `index`th) with this picture.
-pub(crate) fn count(index: usize, carriageway: &Carriageway, road: &mut Road) -> Vec<Counted> {
-    let candidates: Vec<_> = road
-        .present()
-        .filter(|m| m.class.is_vehicle() && !m.counted_in.contains(&index))
-        .filter(|m| carriageway.zone().counting_line.is_some() || carriageway.holds(m, road))
-        .map(|m| m.id)
-        .collect();
-    road.kept_mut()
-        .filter(|m| candidates.contains(&m.id))
-        .filter_map(|mover| {
-            // Where it stood before the line is noted from the first sighting on: who is fast crosses before anybody is sure of him.
-            let passed = match carriageway.zone().counting_line {
-                Some(line) => crosses(index, line, mover),
+/// Counts the vehicles of one zone.
+#[derive(Debug, Default)]
+pub(crate) struct Counter {
+    /// By their number on the road; the last ones.
+    passages: BTreeMap<u64, Passage>,
+}
+
+/// How a vehicle passes.
+#[derive(Debug, Clone)]
+struct Passage {
+    two_wheels: bool,
+    /// Where and when it was last seen, and how it went: box lengths per second, and a unit vector in picture heights.
+    here: Step,
+    speed: f32,
+    heading: Option<(f32, f32)>,
+    /// Where it was first and last clear of the line, and whether it is on the other side of it than at first.
+    clear_first: Option<NormPoint>,
+    clear_at: Option<NormPoint>,
+    crossed: bool,
+    counted: bool,
+    /// It is sure to be a vehicle, and with whom it goes on is settled.
+    settled: bool,
+    /// Another track goes on with it.
+    gone_on: bool,
+}
+
+impl Counter {
+    /// The vehicles that are to be counted with this picture.
+    pub fn look(&mut self, carriageway: &Carriageway, road: &Road, aspect: f32) -> Vec<Counted> {
+        let now = road.now();
+        let way = Way::new(carriageway, aspect);
+        let mut counted = Vec::new();
+        for mover in road.present().filter(|m| m.class.is_vehicle() && m.seen == now) {
+            if self.passages.len() >= PASSAGES_MAX && !self.passages.contains_key(&mover.serial) {
+                continue;
+            }
+            let passage = self.passages.entry(mover.serial).or_insert_with(|| Passage::new(mover));
+            passage.follow(mover, &way);
+            // Which way it goes has to be seen first.
+            let goes = way.heading.is_none() || mover.heading().is_some() || mover.standing() >= STANDS;
+            if !passage.settled && goes && mover.hits >= HITS_MIN && mover.is_sure() {
+                self.settle(mover, &way);
+            }
+            let Some(passage) = self.passages.get_mut(&mover.serial).filter(|p| p.settled && !p.counted && mover.is_sure())
+            else {
+                continue;
+            };
+            passage.counted = match way.line {
+                Some(_) => passage.crossed,
                 None => {
                     let passes = carriageway.is_drawn() || mover.come_picture_heights() >= PASSED_PICTURE_HEIGHTS;
-                    mover.gone_box_lengths >= DRIVEN_BOX_LENGTHS && passes
+                    carriageway.holds(mover, road) && mover.gone_box_lengths >= DRIVEN_BOX_LENGTHS && passes
                 }
             };
-            (passed && mover.hits >= HITS_MIN && mover.is_sure()).then(|| {
-                mover.counted_in.push(index);
+            if passage.counted {
                 let speed_kmh = carriageway.zone().ground.and_then(|plane| mover.speed_kmh(&plane));
-                Counted { class: mover.class, speed_kmh, pace: mover.speed_box_lengths_per_s() }
-            })
-        })
-        .collect()
+                counted.push(Counted { class: mover.class, speed_kmh, pace: mover.speed_box_lengths_per_s() });
+            }
+        }
+        self.passages.retain(|_, passage| now.since(passage.here.when) <= LOST);
+        counted
+    }
+
+    /// Finds out with whom a vehicle goes on that is now sure to be one.
+    fn settle(&mut self, mover: &Mover, way: &Way<'_>) {
+        let lost = way.line.and_then(|_| self.lost_before(mover, way)).and_then(|serial| {
+            let lost = self.passages.get_mut(&serial)?;
+            lost.gone_on = true;
+            Some(lost.clone())
+        });
+        let Some(passage) = self.passages.get_mut(&mover.serial) else { return };
+        passage.settled = true;
+        match (lost, passage.clear_first) {
+            (Some(lost), first) => {
+                let between = lost.clear_at.zip(first).is_some_and(|(from, to)| way.crosses(from, to, mover));
+                passage.counted = lost.counted;
+                passage.crossed ^= lost.crossed ^ between;
+                passage.clear_at = passage.clear_at.or(lost.clear_at);
+            }
+            // Nobody is lost who could be it: it came unseen.
+            (None, Some(first)) => {
+                let from = mover.before_first_seen(UNSEEN).filter(|from| way.is_clear(*from, mover));
+                passage.crossed ^= from.is_some_and(|from| way.crosses(from, first, mover));
+            }
+            (None, None) => {}
+        }
+    }
+
+    /// The vehicle that was lost where a new one may be it.
+    fn lost_before(&self, mover: &Mover, way: &Way<'_>) -> Option<u64> {
+        let fits = |(serial, lost): (&u64, &Passage)| Some((*serial, lost.fits(mover, way)?));
+        self.passages.iter().filter_map(fits).min_by(|a, b| a.1.total_cmp(&b.1)).map(|(serial, _)| serial)
+    }
 }
 
-/// Whether a vehicle has crossed the line between its ends and is clear of it.
-fn crosses(index: usize, [a, b]: [NormPoint; 2], mover: &mut Mover) -> bool {
-    let foot = mover.here().foot;
-    let off = distance_from_line(foot, a, b) / mover.bbox.width().max(1e-3);
-    if off.abs() < CLEAR_BOX_LENGTHS {
-        return false;
+impl Passage {
+    fn new(mover: &Mover) -> Self {
+        Self {
+            two_wheels: is_two_wheeler(mover.class),
+            here: mover.here(),
+            speed: 0.0,
+            heading: None,
+            clear_first: None,
+            clear_at: None,
+            crossed: false,
+            counted: false,
+            settled: false,
+            gone_on: false,
+        }
     }
-    match mover.lines.iter_mut().find(|line| line.zone == index) {
-        None => {
-            mover.lines.push(LineWatch { zone: index, clear_at: foot, crossed: false });
-            false
+
+    fn follow(&mut self, mover: &Mover, way: &Way<'_>) {
+        self.two_wheels = is_two_wheeler(mover.class);
+        self.here = mover.here();
+        self.speed = mover.speed_box_lengths_per_s().unwrap_or(self.speed);
+        self.heading = mover.heading().or(self.heading);
+        self.gone_on = false;
+        // Where it stood before the line is noted from the first sighting on: who is fast crosses before anybody is sure of him.
+        if way.is_clear(self.here.foot, mover) {
+            self.crossed ^= self.clear_at.is_some_and(|before| way.crosses(before, self.here.foot, mover));
+            self.clear_at = Some(self.here.foot);
+            self.clear_first.get_or_insert(self.here.foot);
         }
-        Some(line) => {
-            line.crossed ^= segments_cross(line.clear_at, foot, a, b);
-            line.clear_at = foot;
-            line.crossed
+    }
+
+    /// How badly a new vehicle fits to be this one, which was lost before; `None` where it cannot be.
+    fn fits(&self, mover: &Mover, way: &Way<'_>) -> Option<f32> {
+        let first = mover.first();
+        let lost = self.settled && !self.gone_on && self.here.when.watched < first.when.watched;
+        let heading = way.heading.or(self.heading)?;
+        let against = |other: Option<(f32, f32)>| other.is_some_and(|(x, y)| x * heading.0 + y * heading.1 < 0.0);
+        if !lost || self.two_wheels != is_two_wheeler(mover.class) || against(self.heading) || against(mover.heading()) {
+            return None;
         }
+        let lost_s = first.when.secs_since(self.here.when);
+        let has_left = self.counted && self.speed > CRAWL_BOX_LENGTHS_PER_S && lost_s > LOST_PASSED.as_secs_f32();
+        let (along, aside) = way.bearing(self.here, heading).of(self.here, first);
+        let ahead_max = (SPEED_FACTOR * self.speed + SPEED_MORE_BOX_LENGTHS_PER_S) * lost_s + BACK_BOX_LENGTHS;
+        let is_near = aside <= ASIDE_BOX_LENGTHS && (-BACK_BOX_LENGTHS..=ahead_max).contains(&along);
+        (is_near && !has_left).then(|| (along - self.speed * lost_s.min(GOES_ON_S)).abs() + aside)
     }
 }
 
-/// Signed distance of a point from the line through `a` and `b`, in normalised coordinates.
+/// A zone's way, and the line across it.
+struct Way<'a> {
+    carriageway: &'a Carriageway,
+    line: Option<[NormPoint; 2]>,
+    /// As a unit vector in picture heights.
+    heading: Option<(f32, f32)>,
+    aspect: f32,
+}
+
+impl<'a> Way<'a> {
+    fn new(carriageway: &'a Carriageway, aspect: f32) -> Self {
+        let heading = carriageway.zone().direction.map(|d| {
+            let (dx, dy) = d.unit();
+            let length = (dx * aspect).hypot(dy);
+            (dx * aspect / length, dy / length)
+        });
+        Self { carriageway, line: carriageway.zone().counting_line, heading, aspect }
+    }
+
+    /// How others stand to `place`, for one that goes by `heading`.
+    fn bearing(&self, place: Step, heading: (f32, f32)) -> Bearing {
+        Bearing::new(place, heading, self.aspect, self.carriageway.zone().ground, self.carriageway.travel())
+    }
+
+    /// Whether a vehicle's place is clear of the line.
+    fn is_clear(&self, foot: NormPoint, mover: &Mover) -> bool {
+        self.line.is_some_and(|[a, b]| distance_from_line(foot, a, b) >= CLEAR_BOX_LENGTHS * mover.bbox.width())
+    }
+
+    /// Whether a vehicle's way from one place to another crosses the line.
+    fn crosses(&self, from: NormPoint, to: NormPoint, mover: &Mover) -> bool {
+        let Some([a, b]) = self.line else { return false };
+        let (dx, dy) = ((to.x - from.x) * self.aspect, to.y - from.y);
+        let goes_its_way = self.heading.is_some_and(|(hx, hy)| dx * hx + dy * hy > 0.0);
+        let beside = BESIDE_BOX_WIDTHS * mover.bbox.width() / (b.x - a.x).hypot(b.y - a.y).max(1e-6);
+        let aside = |p: NormPoint, by: f32| NormPoint::clamped(p.x + (b.x - a.x) * by, p.y + (b.y - a.y) * by);
+        // In the zone, or beside it.
+        let is_near = |p| [0.0, -beside, beside].iter().any(|by| self.carriageway.zone().polygon.contains(aside(p, *by)));
+        let beside = if goes_its_way && (is_near(from) || is_near(to)) { beside } else { 0.0 };
+        segments_cross(from, to, aside(a, -beside), aside(b, beside))
+    }
+}
+
+fn is_two_wheeler(class: Class) -> bool {
+    matches!(class, Class::Bicycle | Class::Motorcycle)
+}
+
+/// Distance of a point from the line through `a` and `b`, in normalised coordinates.
 fn distance_from_line(p: NormPoint, a: NormPoint, b: NormPoint) -> f32 {
     let (dx, dy) = (b.x - a.x, b.y - a.y);
-    ((p.x - a.x) * dy - (p.y - a.y) * dx) / dx.hypot(dy)
+    (((p.x - a.x) * dy - (p.y - a.y) * dx) / dx.hypot(dy)).abs()
 }

@@ -143,6 +143,59 @@ fn stop_and_go_counts_each_vehicle_once() {
     );
 }
 
+/// How many of these are counted at a line across the surveyed road, half way.
+fn counted_at_the_line(things: impl IntoIterator<Item = Thing>) -> String {
+    let line = Some([[0.5, 0.5].try_into().unwrap(), [0.5, 0.9].try_into().unwrap()]);
+    let zone = Zone { counting_line: line, ..surveyed_road() };
+    let mut story = Story::new(plan_of(&[Congestion], zone), 5.0, 60.0).with(things);
+    (story.measurements, story.stop) = (true, true);
+    let said = story.play();
+    said.lines().filter_map(|line| Some(line.split_once(": ")?.1.split_once(" level")?.0)).filter(|n| *n != "{}").collect()
+}
+
+#[test]
+fn who_is_hidden_at_the_line_is_counted_once() {
+    let rider = || motorbike(&[(2.0, 0.05, 0.7), (10.0, 0.45, 0.7), (40.0, 0.55, 0.7), (48.0, 0.95, 0.7)]);
+    let as_two = |from: f64, to: f64| rider().hidden(from, to).renumbered_at([to]);
+    assert_eq!(counted_at_the_line([rider()]), "{Motorcycle: 1}");
+    assert_eq!(counted_at_the_line([as_two(9.0, 41.0)]), "{Motorcycle: 1}", "driving into a queue, and out of it");
+    assert_eq!(counted_at_the_line([as_two(40.0, 42.0)]), "{Motorcycle: 1}", "lost when it was counted already");
+    assert_eq!(counted_at_the_line([as_two(20.0, 24.0)]), "{Motorcycle: 1}", "found before the line again");
+    assert_eq!(counted_at_the_line([as_two(9.0, 41.0), as_two(42.0, 44.0)]), "{Motorcycle: 2}", "the one as the other");
+    let stays = motorbike(&[(2.0, 0.05, 0.7), (10.0, 0.45, 0.7), (60.0, 0.45, 0.7)]).hidden(20.0, 25.0).renumbered_at([25.0]);
+    assert_eq!(counted_at_the_line([stays]), "", "it never crosses");
+    // Where one was lost one is found, not two; a car is no rider, and nobody comes from another lane or drives back.
+    let found = |y: f32| motorbike(&[(41.0, 0.6, y), (48.0, 0.95, y)]);
+    let lost = |y: f32| motorbike(&[(2.0, 0.05, y), (9.0, 0.4, y)]);
+    assert_eq!(counted_at_the_line([lost(0.7), found(0.7), found(0.74)]), "{Motorcycle: 1}");
+    assert_eq!(counted_at_the_line([lost(0.7), found(0.84)]), "");
+    assert_eq!(counted_at_the_line([car(&[(2.0, 0.05, 0.7), (9.0, 0.4, 0.7)]), found(0.7)]), "");
+    assert_eq!(
+        counted_at_the_line([
+            motorbike(&[(2.0, 0.95, 0.7), (9.0, 0.6, 0.7)]),
+            motorbike(&[(20.0, 0.45, 0.7), (27.0, 0.05, 0.7)])
+        ]),
+        "{Motorcycle: 1}"
+    );
+}
+
+#[test]
+fn who_is_first_seen_past_the_line_has_crossed_it_if_he_came_fast() {
+    let first_seen_past_it = |s: f64| motorbike(&[(10.0, 0.53, 0.7), (10.0 + s, 0.97, 0.7)]);
+    assert_eq!(counted_at_the_line([first_seen_past_it(5.0)]), "{Motorcycle: 1}");
+    assert_eq!(counted_at_the_line([first_seen_past_it(30.0)]), "", "perhaps it stood there");
+}
+
+#[test]
+fn beside_the_end_of_a_line_only_those_cross_it_that_go_its_way() {
+    // Half hidden, at the edge of the road: its foot seems to be off it.
+    let rider = |from: f32, to: f32, y: f32| motorbike(&[(10.0, from, y), (20.0, to, y)]);
+    assert_eq!(counted_at_the_line([rider(0.05, 0.95, 0.49)]), "{Motorcycle: 1}");
+    assert_eq!(counted_at_the_line([rider(0.95, 0.05, 0.49)]), "", "of the other carriageway");
+    assert_eq!(counted_at_the_line([rider(0.95, 0.05, 0.7)]), "{Motorcycle: 1}", "the wrong way, over the line itself");
+    assert_eq!(counted_at_the_line([rider(0.05, 0.95, 0.44)]), "", "on the pavement");
+}
+
 #[test]
 fn a_stalled_car_is_found_while_others_pass() {
     let stalled = car(&[(10.0, 0.03, 0.7), (15.0, 0.5, 0.7), (70.0, 0.5, 0.7), (74.0, 0.97, 0.7)]);
@@ -322,6 +375,38 @@ fn who_creeps_by_to_a_stop_line_has_not_passed() {
     story(5.0).expect(
         "
             48.0 #1 began traffic.stopped_vehicle moderate car since 26.0
+            ",
+    );
+}
+
+#[test]
+fn who_stands_ahead_beyond_the_end_of_the_zone_makes_a_queue_too() {
+    // The last car of a queue that is just forming stands at the end of the zone, and riders still get by.
+    let zone = || {
+        let polygon = Polygon::try_from(vec![[0.0, 0.5], [0.8, 0.5], [0.8, 0.9], [0.0, 0.9]]).unwrap();
+        Zone { polygon, ..surveyed_road() }
+    };
+    let waits = || car(&[(20.0, 0.03, 0.7), (26.0, 0.74, 0.7), (60.0, 0.74, 0.7)]);
+    let riders = || (0..6).map(|n| 24.0 + 4.0 * f64::from(n)).map(|t| motorbike(&[(t, 0.03, 0.8), (t + 6.0, 0.99, 0.8)]));
+    let story = || Story::new(plan_of(&[StoppedVehicle], zone()), 5.0, 60.0).with([waits()]).with(riders());
+    story().with([car(&[(18.0, 0.03, 0.7), (24.0, 0.86, 0.7), (60.0, 0.86, 0.7)])]).expect("");
+    story().expect(
+        "
+            36.0 #1 began traffic.stopped_vehicle moderate car since 26.0
+            ",
+    );
+}
+
+#[test]
+fn a_breakdown_that_a_larger_vehicle_hides_is_not_the_larger_ones_own_second_track() {
+    // A motorbike has broken down, and a car that is stuck behind it covers it.
+    let breakdown = motorbike(&[(40.0, 0.03, 0.7), (45.0, 0.6, 0.7), (99.0, 0.6, 0.7)]).hidden(57.0, 99.0);
+    let stuck = car(&[(50.0, 0.03, 0.72), (56.0, 0.58, 0.72), (99.0, 0.58, 0.72)]);
+    let riders = flow(0.0, 100.0, 3.0, 0.84);
+    Story::new(plan_of(&[StoppedVehicle], surveyed_road()), 5.0, 99.0).with(riders).with([breakdown, stuck]).expect(
+        "
+            55.0 #1 began traffic.stopped_vehicle moderate motorcycle since 45.0
+            66.8 #1 ended traffic.stopped_vehicle moderate motorcycle since 45.0 Cleared
             ",
     );
 }
