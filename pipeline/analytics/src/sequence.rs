@@ -363,6 +363,30 @@ mod tests {
     }
 
     #[test]
+    fn before_a_fire_vehicles_may_never_cease_to_drive() {
+        let params = FireParams::default();
+        let bbox = NormBox::clipped(0.3, 0.5, 0.4, 0.6).unwrap();
+        let mut sequence: Option<Sequence> = None;
+        let mut confirmed_s = None;
+        for second in 0..90 {
+            let at = MediaTime::from_millis(1000 * second);
+            let now = Moment { at, watched: at.since(MediaTime::ZERO) };
+            let change = Some(Change { inside: 20.0, around: 2.0 });
+            let hit = Hit { bbox, score: 0.6, change, passed: true, brief: false };
+            match &mut sequence {
+                None => sequence = Some(Sequence::new(now, hit)),
+                Some(sequence) => sequence.look(now, Some(hit)),
+            }
+            let sequence = sequence.as_mut().unwrap();
+            sequence.confirm(&params, Class::Fire);
+            if sequence.confirmed && confirmed_s.is_none() {
+                confirmed_s = Some(second);
+            }
+        }
+        assert_eq!(confirmed_s, Some(PASSED_AFTER.as_secs()));
+    }
+
+    #[test]
     fn what_changes_in_the_place_of_a_lamp_must_change_more() {
         let mut hit =
             Hit { bbox: NormBox::clipped(0.3, 0.5, 0.4, 0.6).unwrap(), score: 0.6, change: None, passed: false, brief: true };
