@@ -43,7 +43,7 @@ pub struct CameraParams {
     pub dark_luma_max: Positive,
     /// Glaring when this share of the picture is near white, and at least three times what is usual: an overcast sky is no glare.
     pub glare_share: Share,
-    /// Covered when the spread of brightness (0 to 255) has suddenly fallen below this.
+    /// Covered when the spread of brightness (0 to 255) has suddenly fallen to this, and to half of what it usually is.
     pub covered_luma_std_max: Positive,
     /// Blurred when sharpness falls below this part of what it usually is.
     pub blurred_ratio: Share,
@@ -445,11 +445,12 @@ impl CameraWatch {
             return;
         }
 
-        let was_spread = self.luma_std.known().is_none_or(|usual| usual >= 2.0 * p.covered_luma_std_max.get());
+        // A street in grey rain spreads little: only half of its own spread is a sudden fall there.
+        let spread_max = self.luma_std.known().map_or(f32::MAX, |usual| usual / 2.0).min(p.covered_luma_std_max.get());
         let covered = Look {
-            seen: health.luma_std <= p.covered_luma_std_max.get() && was_spread,
+            seen: health.luma_std <= spread_max,
             values: vec![health.luma_std],
-            thresholds: vec![("covered_luma_std_max", f64::from(p.covered_luma_std_max))],
+            thresholds: vec![("covered_luma_std_max", f64::from(spread_max))],
             reason: format!("a uniform picture: brightness spreads by {:.0} of 255", health.luma_std),
         };
         let hidden = covered.seen;
@@ -654,6 +655,41 @@ mod tests {
         assert_eq!(usual.known(), Some(known), "and again before it was known");
         (21..30).for_each(|n| usual.learn(at(f64::from(n)), 0.5));
         assert!((usual.known().unwrap() - 0.5).abs() < 1e-6);
+    }
+
+    /// What a camera is called whose pictures spread by `usual` of brightness for a minute, then by `now` for ten seconds, and are as sharp as a cover then.
+    fn called(usual: f32, now: f32) -> Condition {
+        let mut watch = CameraWatch::new(CameraParams::default(), true);
+        let mut desk = Desk::default();
+        for second in 0..70 {
+            let noise = (second as f32 * 1.7).sin();
+            let (luma_std, sharpness) = if second < 60 { (usual, 900.0) } else { (now, 5.0) };
+            let health = PictureHealth {
+                luma_mean: 110.0 + noise,
+                luma_std,
+                bright_share: 0.02,
+                sharpness,
+                change: (second > 0).then_some(2.0 + noise.abs()),
+                shift: None,
+                likeness: Some(if second < 60 { 0.8 } else { 0.1 }),
+            };
+            watch.picture(MediaTime::from_millis(second * 1000), Some(&health), &mut desk);
+        }
+        watch.condition()
+    }
+
+    #[test]
+    fn a_cover_is_a_cover_over_a_grey_street_too() {
+        for (usual, now, kind) in [
+            (50.0, 4.0, EventKind::CameraCovered),
+            // Grey, in rain.
+            (24.0, 4.0, EventKind::CameraCovered),
+            // Not half of what it was: fog, or a lens out of focus.
+            (24.0, 13.0, EventKind::CameraBlurred),
+            (50.0, 30.0, EventKind::CameraBlurred),
+        ] {
+            assert_eq!(called(usual, now), Condition::Blind(kind), "{usual} to {now}");
+        }
     }
 
     #[test]
