@@ -219,7 +219,7 @@ mod tests {
         let places: Vec<_> = complaints.iter().map(|one| (one.line, one.column, one.key.as_str())).collect();
         assert_eq!(
             places,
-            [(4, 1, "camera.analytics.fire.hit"), (5, 10, "camera.analytics.fire.window"), (6, 2, "camera.analytics.fier"),]
+            [(4, 1, "camera.analytics.fire.hit"), (5, 10, "camera.analytics.fire.window"), (6, 19, "camera.analytics.fier"),]
         );
     }
 }
