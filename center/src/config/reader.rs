@@ -11,11 +11,17 @@ use toml::de::DeValue;
 
 /// Reads a text by sections; relative paths in it are meant from `folder`.
 pub fn read<T>(text: &str, folder: &Path, ask: impl FnOnce(&Section<'_>) -> T) -> Result<T, Vec<Complaint>> {
-    matpho_config::read(text, |table| {
+    let read = matpho_config::read(text, |table| {
         let root = Section { table, folder };
         let value = ask(&root);
         root.done();
         value
+    });
+    // Columns are not shown here: what differs by them alone would be said twice.
+    read.map_err(|mut complaints| {
+        complaints.sort_by(|a, b| (a.line, &a.key, &a.what).cmp(&(b.line, &b.key, &b.what)));
+        complaints.dedup_by(|b, a| (a.line, &a.key, &a.what) == (b.line, &b.key, &b.what));
+        complaints
     })
 }
 

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, fmt};
 
 /// One thing that is wrong with a text.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Complaint {
     /// Line, from 1.
     pub line: usize,
@@ -59,7 +59,7 @@ impl<'t> Complaints<'t> {
     /// All of them in the order of the text, each once.
     pub(crate) fn in_order(self) -> Vec<Complaint> {
         let mut found = self.found.into_inner();
-        found.sort();
+        found.sort_by(|a, b| (a.line, a.column, &a.key).cmp(&(b.line, b.column, &b.key)));
         found.dedup();
         found
     }
