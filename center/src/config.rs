@@ -1,7 +1,7 @@
 //! The configuration: parsed and checked once, held as proof. `configs/center.toml` is its documentation.
 //!
-//! Reading is pure: no file but the configuration itself is opened, no address is tried. Not here: how complaints are gathered
-//! ([`reader`]).
+//! Reading is pure: no file but the configuration itself is opened, no address is tried. Not here: how values are asked for
+//! ([`reader`]), how complaints are gathered (`matpho-config`).
 
 pub mod auth;
 pub mod database;
@@ -29,10 +29,11 @@ use crate::{
     rights::{Kinds, agency::Agency},
     store::retention::{self, Kept},
 };
+use matpho_config::Complaint;
 use matpho_scene::event::Severity;
 
 use database::Database;
-use reader::{Complaint, Document, Section};
+use reader::Section;
 
 /// The default configuration, with a comment for each key.
 pub const DEFAULT: &str = include_str!("../../configs/center.toml");
@@ -228,7 +229,7 @@ impl Config {
 
     /// Reads a text; relative paths in it are meant from `folder`.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, Vec<Complaint>> {
-        Document::new(text, folder).read(|root| {
+        reader::read(text, folder, |root| {
             let http = read(root, "http", http);
             let (state, files_folder) = read(root, "state", |section| state(section, folder));
             let files = read(root, "files", |section| {
@@ -712,5 +713,12 @@ mod tests {
         for wrong in ["broker", "http://broker", "mqtt://", "mqtt://a:b@broker", "mqtt://broker:port"] {
             assert_eq!(parse_broker_url(wrong), None, "{wrong}");
         }
+    }
+
+    /// A whole number below zero was once taken for none.
+    #[test]
+    fn a_map_can_begin_south_of_the_equator() {
+        let config = Config::parse("[map]\nlatitude = -7\nlongitude = 110\n", Path::new("/")).unwrap();
+        assert_eq!(config.map.settings.center, [110.0, -7.0]);
     }
 }

@@ -170,11 +170,10 @@ fn role(section: &Section<'_>) -> Option<(String, Role)> {
 mod tests {
     use std::path::Path;
 
-    use super::{super::reader::Document, *};
+    use super::{super::reader, *};
 
     fn parse(text: &str) -> Result<Auth, String> {
-        let document = Document::new(text, Path::new("/etc/matpho"));
-        let read = document.read(|root| super::super::read(root, "auth", auth));
+        let read = reader::read(text, Path::new("/etc/matpho"), |root| super::super::read(root, "auth", auth));
         read.map_err(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     }
 
@@ -198,7 +197,7 @@ mod tests {
         for (from, to, part) in [
             ("others = \"viewer\"\n", "", "auth.oidc.roles: nobody would be let in"),
             ("client_secret_variable = \"S\"\n", "", "auth.oidc.client_secret_file: it is missing"),
-            ("client_secret_variable = \"S\"", "client_secret = \"hunter2\"", "unknown key"),
+            ("client_secret_variable = \"S\"", "client_secret = \"hunter2\"", "there is no such key"),
             ("client_id = \"matpho\"\n", "", "auth.oidc.client_id: it is missing"),
             ("https://login.example.vn", "http://login.example.vn", "issuer: https:// is expected"),
             ("https://login.example.vn", "https://u:hunter2@login.example.vn", "without a name or password"),

@@ -245,11 +245,12 @@ pub fn read_secret(secret: &Secret) -> Result<String, String> {
 mod tests {
     use std::path::Path;
 
-    use super::{super::reader::Document, *};
+    use super::{super::reader, *};
 
     fn parse(text: &str) -> Result<Feeds, String> {
-        let document = Document::new(text, Path::new("/etc/matpho"));
-        let read = document.read(|root| super::super::read(root, "feeds", |section| feeds(section, jiff::tz::offset(7))));
+        let read = reader::read(text, Path::new("/etc/matpho"), |root| {
+            super::super::read(root, "feeds", |section| feeds(section, jiff::tz::offset(7)))
+        });
         read.map_err(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     }
 
@@ -292,7 +293,7 @@ mod tests {
             (hook("url = \"https://h/\""), "needs a secret"),
             (hook("url = \"https://h/\"\nsecret_file = \"s\"\nkinds = [\"fir\"]"), "begins with, \"fir\""),
             (hook("url = \"https://h/\"\nsecret_file = \"s\"\narea = \"x\""), "area"),
-            (hook("url = \"https://h/\"\nsecret_file = \"s\"\nsecret = \"hunter2\""), "unknown key"),
+            (hook("url = \"https://h/\"\nsecret_file = \"s\"\nsecret = \"hunter2\""), "there is no such key"),
             (format!("{0}{0}", hook("url = \"https://h/\"\nsecret_file = \"s\"\n")), "two have the name \"a\""),
             ("[feeds.cap]\nsender = \"a b\"\nname_vi = \"x\"".into(), "without blanks"),
             ("[feeds.cap]\nsender = \"a\"\nname_vi = \"x\"\nstatus = \"Real\"".into(), "\"Actual\""),

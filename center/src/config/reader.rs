@@ -1,72 +1,28 @@
-//! Reads a TOML file and complains about everything that is wrong with it at once, each complaint with its line and key.
-//!
-//! serde stops at the first error; who edits a file by hand wants all of them. So the tree is walked by asking for keys: what was
-//! asked for is known, what is left over is a mistake.
+//! Asks a file's tables for values of a kind, within bounds, and says what was expected where something else was found.
 
 use std::{
-    cell::RefCell,
     fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
 
-use toml::{
-    Spanned,
-    de::{DeTable, DeValue},
-};
+use matpho_config::{Complaint, Found, Table};
+use toml::de::DeValue;
 
-/// One thing that is wrong with a file.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Complaint {
-    /// Line, from 1.
-    pub line: usize,
-    /// Full key, `http.listen`; empty where the file is not TOML at all.
-    pub key: String,
-    /// What is wrong, and what would be right.
-    pub what: String,
-}
-
-impl fmt::Display for Complaint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { line, key, what } = self;
-        if key.is_empty() { write!(f, "line {line}: {what}") } else { write!(f, "line {line}: {key}: {what}") }
-    }
-}
-
-/// The file being read, and what is wrong with it so far.
-pub struct Document<'t> {
-    text: &'t str,
-    folder: &'t Path,
-    complaints: RefCell<Vec<Complaint>>,
-}
-
-impl<'t> Document<'t> {
-    /// A file's text, and the folder that its relative paths are meant from.
-    pub fn new(text: &'t str, folder: &'t Path) -> Self {
-        Self { text, folder, complaints: RefCell::default() }
-    }
-
-    /// Parses the text and has `read` ask for everything. Complaints come in order of lines.
-    pub fn read<T>(self, read: impl FnOnce(&Section<'_>) -> T) -> Result<T, Vec<Complaint>> {
-        let (root, errors) = DeTable::parse_recoverable(self.text);
-        for error in errors {
-            let at = error.span().map_or(0, |span| span.start);
-            self.complain(at, String::new(), error.message().to_owned());
-        }
-        let section =
-            Section { document: &self, path: String::new(), table: Some(root.get_ref()), at: 0, asked: RefCell::default() };
-        let value = read(&section);
-        section.done();
-        let mut complaints = self.complaints.into_inner();
-        complaints.sort();
-        complaints.dedup();
-        if complaints.is_empty() { Ok(value) } else { Err(complaints) }
-    }
-
-    fn complain(&self, at: usize, key: String, what: String) {
-        let line = self.text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1;
-        self.complaints.borrow_mut().push(Complaint { line, key, what });
-    }
+/// Reads a text by sections; relative paths in it are meant from `folder`.
+pub fn read<T>(text: &str, folder: &Path, ask: impl FnOnce(&Section<'_>) -> T) -> Result<T, Vec<Complaint>> {
+    let read = matpho_config::read(text, |table| {
+        let root = Section { table, folder };
+        let value = ask(&root);
+        root.done();
+        value
+    });
+    // Columns are not shown here: what differs by them alone would be said twice.
+    read.map_err(|mut complaints| {
+        complaints.sort_by(|a, b| (a.line, &a.key, &a.what).cmp(&(b.line, &b.key, &b.what)));
+        complaints.dedup_by(|b, a| (a.line, &a.key, &a.what) == (b.line, &b.key, &b.what));
+        complaints
+    })
 }
 
 /// A value that a key can have.
@@ -94,17 +50,14 @@ impl Value for bool {
 impl Value for u64 {
     const EXPECTED: &'static str = "a whole number, 0 or more";
     fn read(value: &DeValue<'_>) -> Option<Self> {
-        value.as_integer().and_then(|number| Self::from_str_radix(number.as_str(), number.radix()).ok())
+        matpho_config::whole(value)
     }
 }
 
 impl Value for f64 {
     const EXPECTED: &'static str = "a number";
     fn read(value: &DeValue<'_>) -> Option<Self> {
-        match value {
-            DeValue::Float(number) => number.as_str().parse().ok().filter(|number: &Self| number.is_finite()),
-            _ => i32::try_from(u64::read(value)?).ok().map(Self::from),
-        }
+        matpho_config::number(value)
     }
 }
 
@@ -124,17 +77,14 @@ impl Value for Vec<String> {
 
 /// A table of the file.
 pub struct Section<'d> {
-    document: &'d Document<'d>,
-    path: String,
-    table: Option<&'d DeTable<'d>>,
-    at: usize,
-    asked: RefCell<Vec<&'static str>>,
+    table: Table<'d>,
+    folder: &'d Path,
 }
 
 impl<'d> Section<'d> {
     /// The value of a key, if it is there.
     pub fn optional<T: Value>(&self, key: &'static str) -> Option<T> {
-        let value = self.find(key)?;
+        let value = self.table.find(key)?;
         let read = T::read(value.get_ref());
         if read.is_none() {
             self.refuse(key, format!("{} is expected, {} was found", T::EXPECTED, self.excerpt(value)));
@@ -159,81 +109,40 @@ impl<'d> Section<'d> {
 
     /// A path; a relative one is meant from the file's folder.
     pub fn path(&self, key: &'static str) -> Option<PathBuf> {
-        self.optional::<String>(key).map(|path| self.document.folder.join(path))
+        self.optional::<String>(key).map(|path| self.folder.join(path))
     }
 
     /// A table in this one; an empty one if it is not there.
     pub fn section(&self, key: &'static str) -> Section<'d> {
-        let value = self.find(key);
-        if let Some(value) = value.filter(|value| !value.get_ref().is_table()) {
-            self.refuse(key, format!("a table [{}] is expected, {} was found", self.full(key), self.excerpt(value)));
-        }
-        let at = value.map_or(self.at, |value| value.span().start);
-        let table = value.and_then(|value| value.get_ref().as_table());
-        Section { document: self.document, path: self.full(key), table, at, asked: RefCell::default() }
+        Section { table: self.table.table(key), folder: self.folder }
     }
 
     /// The tables of a list `[[key]]`; `None` if there is no such list.
     pub fn sections(&self, key: &'static str) -> Option<Vec<Section<'d>>> {
-        let value = self.find(key)?;
-        let items: Option<Vec<_>> =
-            value.get_ref().as_array().map(|items| items.iter().filter(|item| item.get_ref().is_table()).collect());
-        let Some(items) = items else {
-            self.refuse(key, format!("tables [[{}]] are expected, {} was found", self.full(key), self.excerpt(value)));
-            return None;
-        };
-        let section = |(index, item): (usize, &'d Spanned<DeValue<'d>>)| Section {
-            document: self.document,
-            path: format!("{}[{index}]", self.full(key)),
-            table: item.get_ref().as_table(),
-            at: item.span().start,
-            asked: RefCell::default(),
-        };
-        Some(items.into_iter().enumerate().map(section).collect())
+        let tables = self.table.tables(key)?;
+        Some(tables.into_iter().map(|table| Section { table, folder: self.folder }).collect())
     }
 
     /// Whether a key is there.
     pub fn has(&self, key: &'static str) -> bool {
-        self.find(key).is_some()
+        self.table.find(key).is_some()
     }
 
     /// Complains about a key's value, or about its absence.
-    pub fn refuse(&self, key: &'static str, what: impl Into<String>) {
-        let at = self.find(key).map_or(self.at, |value| value.span().start);
-        self.document.complain(at, self.full(key), what.into());
+    pub fn refuse(&self, key: &'static str, what: impl fmt::Display) {
+        let at = self.table.find(key).map_or(self.table.at(), |value| value.span().start);
+        self.table.complain(at, key, what);
     }
 
     /// Complains about every key that nobody asked for.
     pub fn done(&self) {
-        let asked = self.asked.borrow();
-        for (key, _) in self.table.into_iter().flat_map(|table| table.iter()) {
-            if !asked.iter().any(|known| *known == key.get_ref().as_ref()) {
-                let known = asked.join(", ");
-                self.document.complain(
-                    key.span().start,
-                    self.full(key.get_ref()),
-                    format!("unknown key; known here are {known}"),
-                );
-            }
-        }
+        self.table.finish();
     }
 
-    fn find(&self, key: &'static str) -> Option<&'d Spanned<DeValue<'d>>> {
-        if !self.asked.borrow().contains(&key) {
-            self.asked.borrow_mut().push(key);
-        }
-        self.table?.get(key)
-    }
-
-    fn full(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
-    }
-
-    fn excerpt(&self, value: &Spanned<DeValue<'_>>) -> String {
+    fn excerpt(&self, value: Found<'_>) -> String {
         if value.get_ref().is_table() {
             return "a table".into();
         }
-        let text = self.document.text.get(value.span()).unwrap_or_default();
-        format!("`{}`", text.chars().take(60).collect::<String>())
+        format!("`{}`", self.table.text_of(value).chars().take(60).collect::<String>())
     }
 }

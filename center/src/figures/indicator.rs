@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use matpho_config::Complaint;
 use matpho_scene::event::EventKind;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{
     feeds::is_kind,
-    reader::{Complaint, Document, Section},
+    reader::{self, Section},
 };
 
 /// The indicators that ship.
@@ -96,7 +97,7 @@ impl Indicator {
 
 /// Reads indicators; on fault, everything that is wrong.
 pub fn parse(text: &str) -> Result<Vec<Indicator>, Vec<Complaint>> {
-    Document::new(text, Path::new("/")).read(|root| {
+    reader::read(text, Path::new("/"), |root| {
         let all: Vec<_> = root.sections("indicator").unwrap_or_default().iter().filter_map(indicator).collect();
         for (index, one) in all.iter().enumerate() {
             if all[..index].iter().any(|other| other.id == one.id) {

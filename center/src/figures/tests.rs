@@ -120,7 +120,7 @@ fn wrong_indicators_are_told_all_at_once() {
         "until: it is missing",
         "begins with, \"fier\"",
         "split",
-        "unknown key",
+        "there is no such key",
     ] {
         assert!(said.contains(part), "{part} in {said}");
     }

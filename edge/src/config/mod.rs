@@ -20,12 +20,11 @@ use std::{
 };
 
 use matpho_analytics::{Analytic, CameraPlan};
+use matpho_config::{Complaint, syntax_first};
 use matpho_infer::Provider;
 use matpho_media::{DecoderChoice, Location, Transport};
 use matpho_scene::{CameraId, ModelId, WallTime};
 use matpho_wire::topic::Address;
-
-pub use reader::nearest;
 
 /// The commented default, as `print-default-config` prints it.
 pub const DEFAULT: &str = include_str!("../../../configs/edge.toml");
@@ -239,11 +238,15 @@ impl Config {
 
     /// Reads the text of a file that lies (or would lie) at `path`.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let complaints = reader::Complaints::default();
         let folder = path.parent().unwrap_or(Path::new(""));
-        match parse::config(reader::Table::document(text, &complaints), folder) {
-            Some(config) if complaints.is_empty() => Ok(config),
-            _ => Err(ConfigError::Wrong { lines: complaints.into_lines(path, text) }),
+        let line = |Complaint { line, column, key, what }: Complaint| {
+            let key = if key.is_empty() { "this is not TOML" } else { &key };
+            format!("{}:{line}:{column}: {key}: {what}", path.display())
+        };
+        match matpho_config::read(text, |document| parse::config(document, folder)) {
+            Ok(Some(config)) => Ok(config),
+            Ok(None) => Err(ConfigError::Wrong { lines: Vec::new() }),
+            Err(complaints) => Err(ConfigError::Wrong { lines: syntax_first(complaints).into_iter().map(line).collect() }),
         }
     }
 }

@@ -13,6 +13,7 @@ use matpho_analytics::{
     Analytic, CameraPlan, Hours, Mark, Params, PlanError, Purpose, Zone,
     units::{Positive, Seconds},
 };
+use matpho_config::{Table, nearest};
 use matpho_infer::Provider;
 use matpho_media::{DecoderChoice, Location, Login, Transport};
 use matpho_scene::{CameraId, Direction, EdgeId, GroundPoint, ModelId, NormPoint, Polygon, SiteId, ZoneId};
@@ -21,7 +22,7 @@ use serde::Deserialize;
 
 use super::{
     Authorities, Broker, Camera, Center, Config, Evidence, Models, Runtime, Secret, State,
-    reader::{Located, Table},
+    reader::{Located, Values},
 };
 
 const MIB: f64 = 1024.0 * 1024.0;
@@ -30,7 +31,7 @@ const MIB: f64 = 1024.0 * 1024.0;
 const SYSTEM_AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// Reads the whole document.
-pub fn config(mut document: Table<'_>, folder: &Path) -> Option<Config> {
+pub fn config(document: Table<'_>, folder: &Path) -> Option<Config> {
     let (address, utc_offset_min) = edge(document.table("edge"));
     let broker = broker(document.table("broker"), folder);
     let center = center(document.table("center"), folder);
@@ -41,9 +42,9 @@ pub fn config(mut document: Table<'_>, folder: &Path) -> Option<Config> {
     let evidence = evidence(document.table("evidence"));
     let defaults = document.table("analytics");
     let named = document.has("camera");
-    let tables = document.tables("camera");
+    let tables = document.tables("camera").unwrap_or_default();
     if tables.is_empty() && !named {
-        document.complain(&document.span(), "camera", "there is no camera: add at least one [[camera]] with id and url");
+        document.complain(document.at(), "camera", "there is no camera: add at least one [[camera]] with id and url");
     }
     // The defaults are checked also where no camera's plan would show them.
     let _: Params = defaults.all();
@@ -65,7 +66,7 @@ pub fn config(mut document: Table<'_>, folder: &Path) -> Option<Config> {
     })
 }
 
-fn edge(mut table: Table<'_>) -> (Option<Address>, i32) {
+fn edge(table: Table<'_>) -> (Option<Address>, i32) {
     let site = table.required::<SiteId>("site", "site = \"tdm\"");
     let edge = table.required::<EdgeId>("id", "id = \"gw-01\"");
     let offset_h = table.number_or("utc_offset_h", -12.0..=14.0, "hours", super::UTC_OFFSET_H);
@@ -74,27 +75,27 @@ fn edge(mut table: Table<'_>) -> (Option<Address>, i32) {
     (address, (offset_h * 60.0).round() as i32)
 }
 
-fn broker(mut table: Table<'_>, folder: &Path) -> Option<Broker> {
-    let url = table.get::<String>("url").unwrap_or(Located { value: "mqtt://127.0.0.1:1883".into(), span: table.span() });
+fn broker(table: Table<'_>, folder: &Path) -> Option<Broker> {
+    let url = table.get::<String>("url").unwrap_or(Located { value: "mqtt://127.0.0.1:1883".into(), at: table.at() });
     let user = table.get::<String>("username");
-    let password = password(&mut table, folder, user.as_ref());
+    let password = password(&table, folder, user.as_ref());
     let ca = table.get::<PathBuf>("ca_file");
     let parts = split_url(&url.value, &[("mqtt", 1883), ("mqtts", 8883)]);
     let parts = match parts {
         Ok(parts) => Some(parts),
         Err(what) => {
-            table.complain(&url.span, "url", format_args!("{what}; for example mqtts://broker.example.org:8883"));
+            table.complain(url.at, "url", format_args!("{what}; for example mqtts://broker.example.org:8883"));
             None
         }
     };
     let encrypted = parts.as_ref().is_some_and(|(scheme, _, _)| scheme == "mqtts");
     let tls = match (ca, encrypted) {
-        (Some(ca), true) => Some(authorities(&table, "ca_file", &ca.value, &ca.span, folder)),
+        (Some(ca), true) => Some(authorities(&table, "ca_file", &ca.value, ca.at, folder)),
         (Some(ca), false) => {
-            table.complain(&ca.span, "ca_file", "it is for encrypted connections: write mqtts:// in `url`, or take it out");
+            table.complain(ca.at, "ca_file", "it is for encrypted connections: write mqtts:// in `url`, or take it out");
             None
         }
-        (None, true) => Some(authorities(&table, "ca_file", Path::new(SYSTEM_AUTHORITIES), &url.span, folder)),
+        (None, true) => Some(authorities(&table, "ca_file", Path::new(SYSTEM_AUTHORITIES), url.at, folder)),
         (None, false) => None,
     };
     table.finish();
@@ -102,16 +103,16 @@ fn broker(mut table: Table<'_>, folder: &Path) -> Option<Broker> {
     Some(Broker { host, port, tls: tls.flatten(), login: user.map(|user| user.value).zip(password) })
 }
 
-fn center(mut table: Table<'_>, folder: &Path) -> Option<Option<Center>> {
+fn center(table: Table<'_>, folder: &Path) -> Option<Option<Center>> {
     let url = table.get::<String>("url");
     let ca = table.get::<PathBuf>("ca_file");
-    let authorities = ca.map(|ca| authorities(&table, "ca_file", &ca.value, &ca.span, folder));
+    let authorities = ca.map(|ca| authorities(&table, "ca_file", &ca.value, ca.at, folder));
     let center = match url {
         None => Some(None),
         Some(url) => match split_url(&url.value, &[("http", 80), ("https", 443)]) {
             Ok(_) => Some(Some(Center { url: url.value.trim_end_matches('/').to_owned(), authorities: authorities.flatten() })),
             Err(what) => {
-                table.complain(&url.span, "url", format_args!("{what}; for example https://center.example.org"));
+                table.complain(url.at, "url", format_args!("{what}; for example https://center.example.org"));
                 None
             }
         },
@@ -144,17 +145,17 @@ fn split_url(url: &str, schemes: &[(&str, u16)]) -> Result<(String, String, u16)
     if host.is_empty() { Err("the address names no host".into()) } else { Ok((scheme.into(), host.into(), port)) }
 }
 
-fn authorities(table: &Table<'_>, key: &str, path: &Path, span: &std::ops::Range<usize>, folder: &Path) -> Option<Authorities> {
+fn authorities(table: &Table<'_>, key: &str, path: &Path, at: usize, folder: &Path) -> Option<Authorities> {
     let path = folder.join(path);
     match fs::read(&path) {
         Ok(pem) if String::from_utf8_lossy(&pem).contains("BEGIN CERTIFICATE") => Some(Authorities(pem)),
         Ok(_) => {
-            table.complain(span, key, format_args!("{} holds no certificate in PEM", path.display()));
+            table.complain(at, key, format_args!("{} holds no certificate in PEM", path.display()));
             None
         }
         Err(e) => {
             table.complain(
-                span,
+                at,
                 key,
                 format_args!("{} cannot be read ({e}): name the file with the authority's certificate", path.display()),
             );
@@ -164,7 +165,7 @@ fn authorities(table: &Table<'_>, key: &str, path: &Path, span: &std::ops::Range
 }
 
 /// From `password_file` or `password_env`, whichever is given.
-fn password(table: &mut Table<'_>, folder: &Path, user: Option<&Located<String>>) -> Option<Secret> {
+fn password(table: &Table<'_>, folder: &Path, user: Option<&Located<String>>) -> Option<Secret> {
     let file = table.get::<PathBuf>("password_file");
     let env = table.get::<String>("password_env");
     let in_the_open = table.has("password");
@@ -172,7 +173,7 @@ fn password(table: &mut Table<'_>, folder: &Path, user: Option<&Located<String>>
         let at = table.get::<toml::Value>("password");
         if let Some(at) = at {
             table.complain(
-                &at.span,
+                at.at,
                 "password",
                 "a password does not belong into this file: put it into a file of its own and name that in `password_file`",
             );
@@ -187,7 +188,7 @@ fn password(table: &mut Table<'_>, folder: &Path, user: Option<&Located<String>>
                 }
                 Ok(_) => {
                     table.complain(
-                        &file.span,
+                        file.at,
                         "password_file",
                         format_args!("{} is empty: write the password into it, on one line", path.display()),
                     );
@@ -195,7 +196,7 @@ fn password(table: &mut Table<'_>, folder: &Path, user: Option<&Located<String>>
                 }
                 Err(e) => {
                     table.complain(
-                        &file.span,
+                        file.at,
                         "password_file",
                         format_args!(
                             "{} cannot be read ({e}): make it, with the password on one line, readable by this program alone",
@@ -209,43 +210,43 @@ fn password(table: &mut Table<'_>, folder: &Path, user: Option<&Located<String>>
         (None, Some(env)) => match std::env::var(&env.value) {
             Ok(text) if !text.is_empty() => Some(Secret::new(text)),
             _ => {
-                table.complain(&env.span, "password_env", format_args!("the environment variable `{}` is not set", env.value));
+                table.complain(env.at, "password_env", format_args!("the environment variable `{}` is not set", env.value));
                 None
             }
         },
         (Some(_), Some(env)) => {
-            table.complain(&env.span, "password_env", "there is a `password_file` too: keep one of the two");
+            table.complain(env.at, "password_env", "there is a `password_file` too: keep one of the two");
             None
         }
         (None, None) => {
             if let Some(user) = user.filter(|_| !in_the_open) {
-                table.complain(&user.span, "username", "there is a user and no password: add `password_file` or `password_env`");
+                table.complain(user.at, "username", "there is a user and no password: add `password_file` or `password_env`");
             }
             None
         }
     };
     if user.is_none()
-        && let Some(span) = file.map(|file| file.span).or(env.map(|env| env.span))
+        && let Some(at) = file.map(|file| file.at).or(env.map(|env| env.at))
     {
-        table.complain(&span, "username", "there is a password and no user: add `username`");
+        table.complain(at, "username", "there is a password and no user: add `username`");
     }
     secret
 }
 
-fn state(mut table: Table<'_>, folder: &Path) -> State {
+fn state(table: Table<'_>, folder: &Path) -> State {
     let state = table.get_or("folder", PathBuf::from("/var/lib/matpho-edge"));
     let outbox = table.number_or("outbox_mib_max", 1.0..=1_048_576.0, "MiB", 512.0);
     table.finish();
     State { folder: folder.join(state), outbox_bytes_max: (outbox * MIB) as u64 }
 }
 
-fn runtime(mut table: Table<'_>, folder: &Path) -> Runtime {
+fn runtime(table: Table<'_>, folder: &Path) -> Runtime {
     let onnxruntime = table.get::<PathBuf>("onnxruntime");
     if let Some(library) = &onnxruntime
         && !folder.join(&library.value).is_file()
     {
         table.complain(
-            &library.span,
+            library.at,
             "onnxruntime",
             format_args!(
                 "there is no file {}: `make setup` fetches the library, or leave the key out to have it found",
@@ -255,12 +256,12 @@ fn runtime(mut table: Table<'_>, folder: &Path) -> Runtime {
     }
     let provider = table.get_or("provider", Provider::Cpu);
     let workers = table.get_or("workers", NonZeroUsize::MIN);
-    let decoder = decoder(&mut table, &DecoderChoice::Auto);
+    let decoder = decoder(&table, &DecoderChoice::Auto);
     table.finish();
     Runtime { onnxruntime: onnxruntime.map(|library| folder.join(library.value)), provider, workers, decoder }
 }
 
-fn decoder(table: &mut Table<'_>, default: &DecoderChoice) -> DecoderChoice {
+fn decoder(table: &Table<'_>, default: &DecoderChoice) -> DecoderChoice {
     match table.get::<String>("decoder") {
         None => default.clone(),
         Some(name) if name.value == "auto" => DecoderChoice::Auto,
@@ -268,14 +269,14 @@ fn decoder(table: &mut Table<'_>, default: &DecoderChoice) -> DecoderChoice {
     }
 }
 
-fn models(mut table: Table<'_>, folder: &Path) -> Models {
+fn models(table: Table<'_>, folder: &Path) -> Models {
     let default = Models::default();
     let registry = table.get::<PathBuf>("registry");
     if let Some(registry) = &registry
         && !folder.join(&registry.value).is_file()
     {
         table.complain(
-            &registry.span,
+            registry.at,
             "registry",
             format_args!(
                 "there is no file {}: name the registry.toml beside the models, or leave the key out to have it found",
@@ -283,21 +284,21 @@ fn models(mut table: Table<'_>, folder: &Path) -> Models {
             ),
         );
     }
-    let mut id = |key, default| table.get_or::<ModelId>(key, default);
+    let id = |key, default| table.get_or::<ModelId>(key, default);
     let (vehicles, fire, water) = (id("vehicles", default.vehicles), id("fire", default.fire), id("water", default.water));
     table.finish();
     Models { registry: registry.map(|registry| folder.join(registry.value)), vehicles, fire, water }
 }
 
-fn http(mut table: Table<'_>) -> Option<Option<SocketAddr>> {
-    let listen = table.get::<String>("listen").unwrap_or(Located { value: "127.0.0.1:9100".into(), span: table.span() });
+fn http(table: Table<'_>) -> Option<Option<SocketAddr>> {
+    let listen = table.get::<String>("listen").unwrap_or(Located { value: "127.0.0.1:9100".into(), at: table.at() });
     let parsed = match listen.value.as_str() {
         "" | "off" => Some(None),
         text => match text.parse() {
             Ok(address) => Some(Some(address)),
             Err(_) => {
                 table.complain(
-                    &listen.span,
+                    listen.at,
                     "listen",
                     format_args!("`{text}` is no address and port: for example 127.0.0.1:9100, or off"),
                 );
@@ -309,7 +310,7 @@ fn http(mut table: Table<'_>) -> Option<Option<SocketAddr>> {
     parsed
 }
 
-fn evidence(mut table: Table<'_>) -> Evidence {
+fn evidence(table: Table<'_>) -> Evidence {
     let seconds = Duration::from_secs_f64;
     let evidence = Evidence {
         redact: table.get_or("redact", true),
@@ -324,7 +325,7 @@ fn evidence(mut table: Table<'_>) -> Evidence {
 }
 
 fn camera(
-    mut table: Table<'_>,
+    table: Table<'_>,
     defaults: &Table<'_>,
     folder: &Path,
     default_decoder: &DecoderChoice,
@@ -334,7 +335,7 @@ fn camera(
     if let Some(id) = &id
         && seen.insert(id.value.clone(), ()).is_some()
     {
-        table.complain(&id.span, "id", format_args!("another camera is called `{}` too: give each its own id", id.value));
+        table.complain(id.at, "id", format_args!("another camera is called `{}` too: give each its own id", id.value));
     }
     let name = table.get::<String>("name");
     let position = table.get::<[f64; 2]>("position").and_then(|at| {
@@ -342,7 +343,7 @@ fn camera(
         let right = (-180.0..=180.0).contains(&longitude) && (-90.0..=90.0).contains(&latitude);
         if !right {
             table.complain(
-                &at.span,
+                at.at,
                 "position",
                 format_args!(
                     "[{longitude}, {latitude}] is no place: longitude (-180 to 180) comes first, latitude (-90 to 90) second"
@@ -351,35 +352,35 @@ fn camera(
         }
         right.then_some(at.value)
     });
-    let location = location(&mut table, folder);
+    let location = location(&table, folder);
     let transport = table.get_or("transport", Transport::Auto);
-    let analytics = asks(&mut table);
+    let analytics = asks(&table);
     let fps = table.number_or("fps", 0.2..=30.0, "pictures a second", 5.0);
-    let decoder = decoder(&mut table, default_decoder);
+    let decoder = decoder(&table, default_decoder);
     let frame_age_max = Duration::from_secs_f64(table.number_or("frame_age_max_s", 2.0..=600.0, "seconds", 10.0));
     let reference = table.get::<PathBuf>("reference");
     if let Some(reference) = &reference
         && !folder.join(&reference.value).is_file()
     {
-        table.complain(&reference.span, "reference", format_args!("there is no picture {}", reference.value.display()));
+        table.complain(reference.at, "reference", format_args!("there is no picture {}", reference.value.display()));
     }
-    let zones: Vec<Option<(Zone, std::ops::Range<usize>)>> = table.tables("zone").into_iter().map(zone).collect();
-    let zones_at: Vec<_> = zones.iter().flatten().map(|(zone, span)| (zone.id.clone(), span.clone())).collect();
+    let zones: Vec<Option<(Zone, usize)>> = table.tables("zone").unwrap_or_default().into_iter().map(zone).collect();
+    let zones_at: Vec<_> = zones.iter().flatten().map(|(zone, at)| (zone.id.clone(), *at)).collect();
     let params = table.table("analytics").rest_over::<Params>(defaults);
     let zones: Option<Vec<Zone>> = zones.into_iter().map(|zone| zone.map(|(zone, _)| zone)).collect();
     let plan = zones.and_then(|zones| match CameraPlan::new(zones, analytics?, params) {
         Ok(plan) => Some(plan),
         Err(errors) => {
             for error in errors {
-                let span = match &error {
+                let at = match &error {
                     PlanError::ZoneTwice(id)
                     | PlanError::CountingLine(id)
                     | PlanError::MarkHeight(id)
                     | PlanError::Hours(id)
-                    | PlanError::Horizon(id) => zones_at.iter().rev().find(|(zone, _)| zone == id).map(|(_, span)| span.clone()),
+                    | PlanError::Horizon(id) => zones_at.iter().rev().find(|(zone, _)| zone == id).map(|(_, at)| *at),
                     _ => None,
                 };
-                table.complain(&span.unwrap_or(table.span()), "zone", error);
+                table.complain(at.unwrap_or(table.at()), "zone", error);
             }
             None
         }
@@ -400,7 +401,7 @@ fn camera(
     })
 }
 
-fn location(table: &mut Table<'_>, folder: &Path) -> Option<Location> {
+fn location(table: &Table<'_>, folder: &Path) -> Option<Location> {
     let url = table.required::<String>("url", "url = \"rtsp://192.0.2.10:554/stream1\"");
     let user = table.get::<String>("username");
     let password = password(table, folder, user.as_ref());
@@ -408,7 +409,7 @@ fn location(table: &mut Table<'_>, folder: &Path) -> Option<Location> {
     match Location::parse(&url.value) {
         Ok(Location::Rtsp { login: Some(_), url: clean }) => {
             table.complain(
-                &url.span,
+                url.at,
                 "url",
                 format_args!(
                     "the address holds credentials: write {} here, and set `username` and `password_file` (or `password_env`)",
@@ -425,7 +426,7 @@ fn location(table: &mut Table<'_>, folder: &Path) -> Option<Location> {
             let path = folder.join(path);
             if !path.is_file() {
                 table.complain(
-                    &url.span,
+                    url.at,
                     "url",
                     format_args!("{} is neither an rtsp:// address nor a file that is there", path.display()),
                 );
@@ -433,14 +434,14 @@ fn location(table: &mut Table<'_>, folder: &Path) -> Option<Location> {
             Some(Location::File(path))
         }
         Err(e) => {
-            table.complain(&url.span, "url", e);
+            table.complain(url.at, "url", e);
             None
         }
     }
 }
 
 /// What a camera is asked for. `camera` is always among it: nobody wants a blind camera to pass for a calm street.
-fn asks(table: &mut Table<'_>) -> Option<BTreeSet<Analytic>> {
+fn asks(table: &Table<'_>) -> Option<BTreeSet<Analytic>> {
     let Some(asks) = table.get::<Vec<String>>("asks") else { return Some(Analytic::ALL.into()) };
     let mut analytics = BTreeSet::from([Analytic::Camera]);
     let mut right = true;
@@ -449,8 +450,8 @@ fn asks(table: &mut Table<'_>) -> Option<BTreeSet<Analytic>> {
             Ok(analytic) => drop(analytics.insert(analytic)),
             Err(e) => {
                 let known = Analytic::ALL.map(Analytic::as_str);
-                let hint = super::nearest(word, &known).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-                table.complain(&asks.span, "asks", format_args!("{e}{hint}"));
+                let hint = nearest(word, &known).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+                table.complain(asks.at, "asks", format_args!("{e}{hint}"));
                 right = false;
             }
         }
@@ -466,8 +467,8 @@ struct Measured {
     ground_m: GroundPoint,
 }
 
-fn zone(mut table: Table<'_>) -> Option<(Zone, std::ops::Range<usize>)> {
-    let span = table.span();
+fn zone(table: Table<'_>) -> Option<(Zone, usize)> {
+    let at = table.at();
     let id = table.required::<ZoneId>("id", "id = \"inbound\"");
     let purpose = table.get_or("purpose", Purpose::Carriageway);
     let polygon = table.required::<Polygon>("polygon", "polygon = [[0.1, 0.9], [0.4, 0.3], [0.6, 0.3], [0.9, 0.9]]");
@@ -484,7 +485,7 @@ fn zone(mut table: Table<'_>) -> Option<(Zone, std::ops::Range<usize>)> {
         match matpho_vision::calibrate(&pairs) {
             Ok(calibration) => Some((calibration.plane, calibration.error_m as f32)),
             Err(e) => {
-                table.complain(&points.span, "calibration", e);
+                table.complain(points.at, "calibration", e);
                 None
             }
         }
@@ -500,5 +501,5 @@ fn zone(mut table: Table<'_>) -> Option<(Zone, std::ops::Range<usize>)> {
     zone.ground_error_m = ground.map(|(_, error_m)| error_m);
     zone.hours = hours.map(|found| found.value);
     zone.marks = marks.map(|found| found.value).unwrap_or_default();
-    Some((zone, span))
+    Some((zone, at))
 }

@@ -34,5 +34,5 @@ mod runtime;
 pub use error::InferError;
 pub use model::{Model, Output, RunStats, SessionOptions, Tiling};
 pub use provider::{Provider, ProviderError};
-pub use registry::{Channels, Entry, Family, InputSpec, OutputSpec, Registry, RegistryError, RegistryProblem, Resize, Shrink};
+pub use registry::{Channels, Entry, Family, InputSpec, OutputSpec, Registry, RegistryError, Resize, Shrink};
 pub use runtime::{Runtime, RuntimeError};

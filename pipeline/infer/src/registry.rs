@@ -13,6 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use matpho_config::Complaint;
 use matpho_scene::{Class, ModelId, PictureSize};
 use sha2::{Digest, Sha256};
 
@@ -201,26 +202,6 @@ pub struct Registry {
     entries: Vec<Entry>,
 }
 
-/// What is wrong at one place of a registry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RegistryProblem {
-    /// Line of the file, from 1.
-    pub line: usize,
-    /// The key: `model[vehicles].input.width`; empty where the file is no TOML at all.
-    pub key: String,
-    /// What is wrong and what would be right.
-    pub message: String,
-}
-
-impl fmt::Display for RegistryProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.key.as_str() {
-            "" => write!(f, "line {}: {}", self.line, self.message),
-            key => write!(f, "line {}: {key}: {}", self.line, self.message),
-        }
-    }
-}
-
 /// Why a registry cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
@@ -238,7 +219,7 @@ pub enum RegistryError {
         /// The registry.
         path: PathBuf,
         /// Everything that is wrong, by line.
-        problems: Vec<RegistryProblem>,
+        problems: Vec<Complaint>,
     },
 }
 

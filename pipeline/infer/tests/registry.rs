@@ -67,7 +67,7 @@ fn complaints_name_line_and_key() {
         (
             "summary =",
             "sumary =",
-            "line 1: model[tiny].summary: is missing\n  line 10: model[tiny].sumary: is no key of this table; it takes id, file, sha256, family, classes, nms_iou, licence, card, summary, url, input, output, threshold",
+            "line 1: model[tiny].summary: is missing\n  line 10: model[tiny].sumary: there is no such key; did you mean `summary`? keys here are card, classes, family, file, id, input, licence, nms_iou, output, sha256, summary, threshold, url",
         ),
         ("width = 16", "width = 0", "line 12: model[tiny].input.width: expected a whole number from 1 to 8192, found 0"),
         (
@@ -116,8 +116,8 @@ fn complaints_name_line_and_key() {
             "id = \"Tiny!\"",
             "line 2: model[Tiny!].id: `Tiny!` is not an id: use 1 to 63 of a-z, 0-9, `_` and `-`, beginning with a letter or a digit",
         ),
-        ("[[model]]", "[model]", "line 1: model: expected tables: [[model]], found a table"),
-        ("[[model]]", "version = 1\n[[model]]", "line 1: version: is no key of this table; it takes model"),
+        ("[[model]]", "[model]", "line 1: model: it must be a list of tables: write [[model]]"),
+        ("[[model]]", "version = 1\n[[model]]", "line 1: version: there is no such key; keys here are model"),
         ("id = \"tiny\"", "id = ", "line 2: string values must be quoted, expected literal string"),
     ];
     for (from, to, says) in cases {

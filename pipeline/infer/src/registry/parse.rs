@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, path::Path};
 
+use matpho_config::{Complaint, Table, number, syntax_first};
 use matpho_scene::{Class, ModelId, PictureSize};
-use toml::de::{DeTable, DeValue};
 
 use super::{
-    Channels, Entry, Family, InputSpec, OutputSpec, RegistryProblem, Resize, Shrink,
-    reader::{Complaints, Reader, describe, number},
+    Channels, Entry, Family, InputSpec, OutputSpec, Resize, Shrink,
+    reader::{below, describe, optional, required},
 };
 
 /// The longest side of a network's input, in pixels: far beyond any model that runs on a gateway.
@@ -17,65 +17,50 @@ const SIDE_MAX: u32 = 8192;
 pub(crate) const WATER: &str = "water";
 
 /// The entries of a registry; files are relative to `folder`.
-pub fn entries(text: &str, folder: &Path) -> Result<Vec<Entry>, Vec<RegistryProblem>> {
-    let complaints = Complaints::new(text);
-    let (root, syntax) = DeTable::parse_recoverable(text);
-    if !syntax.is_empty() {
-        for error in &syntax {
-            complaints.add(error.span().map_or(0, |span| span.start), "", error.message());
-        }
-        return Err(complaints.finish().unwrap_or_default());
-    }
-    let entries = {
-        let root = Reader::new(&complaints, root.get_ref(), 0, "");
-        let models = models(&root, &complaints, folder);
-        root.finish();
-        models
-    };
-    complaints.finish().map_or(Ok(entries), Err)
+pub fn entries(text: &str, folder: &Path) -> Result<Vec<Entry>, Vec<Complaint>> {
+    matpho_config::read(text, |root| models(&root, folder)).map_err(syntax_first)
 }
 
-fn models<'r>(root: &'r Reader<'r>, complaints: &'r Complaints<'r>, folder: &Path) -> Vec<Entry> {
+fn models(root: &Table<'_>, folder: &Path) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
-    let Some(value) = root.optional("model") else { return entries };
-    let Some(tables) = value.tables() else { return entries };
-    for (index, (at, table)) in tables.into_iter().enumerate() {
-        let name = match table.get("id").map(|id| id.get_ref()) {
-            Some(DeValue::String(id)) => format!("model[{id}]"),
-            _ => format!("model[{index}]"),
+    for (index, table) in root.tables("model").unwrap_or_default().into_iter().enumerate() {
+        let name = match table.find("id").and_then(|id| id.get_ref().as_str()) {
+            Some(id) => format!("model[{id}]"),
+            None => format!("model[{index}]"),
         };
-        let reader = Reader::new(complaints, table, at, name);
-        let parsed = entry(&reader, folder);
-        reader.finish();
+        let table = table.named(name);
+        let parsed = entry(&table, folder);
+        table.finish();
         match parsed {
             Some(entry) if entries.iter().any(|other| other.id == entry.id) => {
-                reader.complain(at, "id", "is the id of another model above; ids are unique");
+                table.complain(table.at(), "id", "is the id of another model above; ids are unique");
             }
             Some(entry) => entries.push(entry),
             None => {}
         }
     }
+    root.finish();
     entries
 }
 
 /// One model; `None` after a complaint.
-fn entry<'r>(model: &'r Reader<'r>, folder: &Path) -> Option<Entry> {
-    let id = model.required("id").and_then(|v| v.parsed(str::parse::<ModelId>));
-    let file = model.required("file").and_then(|v| v.text()).map(|file| folder.join(file));
-    let sha256 = model.required("sha256").and_then(|v| v.parsed(sha256));
-    let family = model.required("family").and_then(|v| v.word(&Family::ALL.map(|family| (family.as_str(), family))));
-    let classes = model.required("classes").and_then(|v| match v.texts()? {
+fn entry<'r>(model: &'r Table<'r>, folder: &Path) -> Option<Entry> {
+    let id = required(model, "id").and_then(|v| v.parsed(str::parse::<ModelId>));
+    let file = required(model, "file").and_then(|v| v.text()).map(|file| folder.join(file));
+    let sha256 = required(model, "sha256").and_then(|v| v.parsed(sha256));
+    let family = required(model, "family").and_then(|v| v.word(&Family::ALL.map(|family| (family.as_str(), family))));
+    let classes = required(model, "classes").and_then(|v| match v.texts()? {
         classes if classes.is_empty() => v.complain("lists no class"),
         classes => Some(classes),
     });
     let nms_iou = nms_iou(model, family);
-    let licence = model.required("licence").and_then(|v| v.text());
-    let card = model.required("card").and_then(|v| v.text());
-    let summary = model.required("summary").and_then(|v| v.text());
+    let licence = required(model, "licence").and_then(|v| v.text());
+    let card = required(model, "card").and_then(|v| v.text());
+    let summary = required(model, "summary").and_then(|v| v.text());
     // Given but wrong is a complaint; left out is fine.
-    let url = model.optional("url").map(|v| v.parsed(address));
-    let input = model.table("input").and_then(|table| input(&table));
-    let output = model.table("output").and_then(|table| output(&table, family));
+    let url = optional(model, "url").map(|v| v.parsed(address));
+    let input = below(model, "input").and_then(|table| input(&table));
+    let output = below(model, "output").and_then(|table| output(&table, family));
     let thresholds = thresholds(model, family, classes.as_deref());
     let entry = Entry {
         id: id?,
@@ -112,41 +97,41 @@ fn sha256(text: &str) -> Result<String, &'static str> {
 }
 
 /// Present where the family suppresses boxes, and only there. The outer `None` is a complaint.
-fn nms_iou<'r>(model: &'r Reader<'r>, family: Option<Family>) -> Option<Option<f32>> {
-    let value = model.optional("nms_iou");
+fn nms_iou<'r>(model: &'r Table<'r>, family: Option<Family>) -> Option<Option<f32>> {
+    let value = optional(model, "nms_iou");
     match (value, family) {
         (Some(value), Some(family)) if !family.needs_nms() => {
             value.complain(format!("is of no use to a {family} model, which suppresses nothing: leave it out"))
         }
         (Some(value), _) => value.number(0.0..=1.0).map(Some),
-        (None, Some(family)) if family.needs_nms() => model.required("nms_iou").map(|_| None),
+        (None, Some(family)) if family.needs_nms() => required(model, "nms_iou").map(|_| None),
         (None, _) => Some(None),
     }
 }
 
-fn input<'r>(table: &'r Reader<'r>) -> Option<InputSpec> {
-    let width = table.required("width").and_then(|v| v.whole(1..=SIDE_MAX));
-    let height = table.required("height").and_then(|v| v.whole(1..=SIDE_MAX));
-    let layout = table.required("layout").and_then(|v| v.word(&[("nchw", ())]));
-    let channels = table.required("channels").and_then(|v| v.word(&[("bgr", Channels::Bgr), ("rgb", Channels::Rgb)]));
-    let mean = table.required("mean").and_then(|v| v.triple());
-    let scale = table.required("scale").and_then(|v| match v.triple()? {
+fn input<'r>(table: &'r Table<'r>) -> Option<InputSpec> {
+    let width = required(table, "width").and_then(|v| v.whole(1..=SIDE_MAX));
+    let height = required(table, "height").and_then(|v| v.whole(1..=SIDE_MAX));
+    let layout = required(table, "layout").and_then(|v| v.word(&[("nchw", ())]));
+    let channels = required(table, "channels").and_then(|v| v.word(&[("bgr", Channels::Bgr), ("rgb", Channels::Rgb)]));
+    let mean = required(table, "mean").and_then(|v| v.triple());
+    let scale = required(table, "scale").and_then(|v| match v.triple()? {
         scale if scale.contains(&0.0) => v.complain("has a 0, which would wipe a channel out"),
         scale => Some(scale),
     });
-    let letterbox = table.required("resize").and_then(|v| v.word(&[("letterbox", true), ("stretch", false)]));
+    let letterbox = required(table, "resize").and_then(|v| v.word(&[("letterbox", true), ("stretch", false)]));
     let resize = match letterbox {
-        Some(true) => table.required("pad").and_then(|v| v.whole(0..=255)).map(|pad| Resize::Letterbox { pad: pad as u8 }),
-        Some(false) => match table.optional("pad") {
+        Some(true) => required(table, "pad").and_then(|v| v.whole(0..=255)).map(|pad| Resize::Letterbox { pad: pad as u8 }),
+        Some(false) => match optional(table, "pad") {
             Some(pad) => pad.complain("goes with resize = \"letterbox\" only: a stretched picture has no bars"),
             None => Some(Resize::Stretch),
         },
         None => {
-            table.optional("pad");
+            optional(table, "pad");
             None
         }
     };
-    let shrink = match table.optional("shrink") {
+    let shrink = match optional(table, "shrink") {
         Some(value) => value.word(&[("bilinear", Shrink::Bilinear), ("average", Shrink::Average)]),
         None => Some(Shrink::default()),
     };
@@ -162,16 +147,16 @@ fn input<'r>(table: &'r Reader<'r>) -> Option<InputSpec> {
     })
 }
 
-fn output<'r>(table: &'r Reader<'r>, family: Option<Family>) -> Option<OutputSpec> {
-    let decoded = table.required("decoded").and_then(|v| v.boolean());
-    let strides = table.required("strides").and_then(|v| match (v.wholes(1..=SIDE_MAX)?, family) {
+fn output<'r>(table: &'r Table<'r>, family: Option<Family>) -> Option<OutputSpec> {
+    let decoded = required(table, "decoded").and_then(|v| v.boolean());
+    let strides = required(table, "strides").and_then(|v| match (v.wholes(1..=SIDE_MAX)?, family) {
         (strides, Some(Family::Yolox | Family::Picodet)) if strides.is_empty() => {
             v.complain("lists no stride; expected one for each output level, such as [8, 16, 32]")
         }
         (strides, _) => Some(strides),
     });
     let levels = strides.as_ref().map_or(0, Vec::len);
-    let names = match table.optional("names") {
+    let names = match optional(table, "names") {
         None => Some(Vec::new()),
         Some(value) => value.texts().and_then(|names| {
             let (counts, what): (&[usize], _) = match family? {
@@ -190,10 +175,11 @@ fn output<'r>(table: &'r Reader<'r>, family: Option<Family>) -> Option<OutputSpe
 }
 
 /// Scores by class name; every name is a class, and every class that somebody will act on has one.
-fn thresholds<'r>(model: &'r Reader<'r>, family: Option<Family>, classes: Option<&[String]>) -> Option<BTreeMap<String, f32>> {
-    let table = model.table("threshold")?;
+fn thresholds<'r>(model: &'r Table<'r>, family: Option<Family>, classes: Option<&[String]>) -> Option<BTreeMap<String, f32>> {
+    let table = below(model, "threshold")?;
     let mut thresholds = Some(BTreeMap::new());
-    for (name, at, value) in table.pairs() {
+    for (key, value) in table.rest() {
+        let (name, at, value) = (key.get_ref().as_ref(), key.span().start, value.get_ref());
         let score = number(value).filter(|score| (0.0..=1.0).contains(score));
         if score.is_none() {
             table.complain(at, name, format!("expected a number from 0.0 to 1.0, found {}", describe(value)));

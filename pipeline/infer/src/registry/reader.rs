@@ -1,115 +1,42 @@
-//! A cursor over a TOML table that collects complaints, each with its line and key, instead of stopping at the first.
+//! Asks the registry's tables for values out of closed sets: a range, a list of words. Everything is needed, unless it is asked for as optional.
 
-use std::{cell::RefCell, fmt, ops::RangeInclusive};
+use std::{fmt, ops::RangeInclusive};
 
-use toml::{
-    Spanned,
-    de::{DeTable, DeValue},
-};
+use matpho_config::{Found, Table, number, whole};
+use toml::de::DeValue;
 
-use super::RegistryProblem;
-
-/// The file's text and what was found wrong in it so far.
-pub struct Complaints<'t> {
-    text: &'t str,
-    found: RefCell<Vec<RegistryProblem>>,
-}
-
-impl<'t> Complaints<'t> {
-    pub fn new(text: &'t str) -> Self {
-        Self { text, found: RefCell::default() }
-    }
-
-    pub fn add(&self, at: usize, key: impl Into<String>, message: impl Into<String>) {
-        let line = self.text.bytes().take(at).filter(|&b| b == b'\n').count() + 1;
-        self.found.borrow_mut().push(RegistryProblem { line, key: key.into(), message: message.into() });
-    }
-
-    /// All complaints by line, or `None` where there are none.
-    pub fn finish(self) -> Option<Vec<RegistryProblem>> {
-        let mut found = self.found.into_inner();
-        found.sort_by_key(|problem| problem.line);
-        (!found.is_empty()).then_some(found)
-    }
-}
-
-/// One table. Every key that is asked for counts as known; [`Reader::finish`] complains about the others.
-pub struct Reader<'r> {
-    complaints: &'r Complaints<'r>,
-    table: &'r DeTable<'r>,
-    /// Where the table begins in the text.
-    at: usize,
-    path: String,
-    known: RefCell<Vec<&'static str>>,
-}
-
-/// A value, with the place to complain about it.
+/// A value, with the table to complain in.
 #[derive(Clone, Copy)]
 pub struct Value<'r> {
-    reader: &'r Reader<'r>,
+    table: &'r Table<'r>,
     key: &'static str,
-    value: &'r Spanned<DeValue<'r>>,
+    value: Found<'r>,
 }
 
-impl<'r> Reader<'r> {
-    pub fn new(complaints: &'r Complaints<'r>, table: &'r DeTable<'r>, at: usize, path: impl Into<String>) -> Self {
-        Self { complaints, table, at, path: path.into(), known: RefCell::default() }
-    }
+/// The value of a key that may be left out.
+pub fn optional<'r>(table: &'r Table<'r>, key: &'static str) -> Option<Value<'r>> {
+    table.find(key).map(|value| Value { table, key, value })
+}
 
-    /// The value of a key that may be left out.
-    pub fn optional(&'r self, key: &'static str) -> Option<Value<'r>> {
-        self.known.borrow_mut().push(key);
-        self.table.get(key).map(|value| Value { reader: self, key, value })
+/// The value of a key that may not be left out.
+pub fn required<'r>(table: &'r Table<'r>, key: &'static str) -> Option<Value<'r>> {
+    let value = optional(table, key);
+    if value.is_none() {
+        table.complain(table.at(), key, "is missing");
     }
+    value
+}
 
-    /// The value of a key that may not be left out.
-    pub fn required(&'r self, key: &'static str) -> Option<Value<'r>> {
-        let value = self.optional(key);
-        if value.is_none() {
-            self.complaints.add(self.at, self.key(key), "is missing");
-        }
-        value
-    }
-
-    /// A table below this one; it may not be left out.
-    pub fn table(&'r self, key: &'static str) -> Option<Reader<'r>> {
-        let value = self.required(key)?;
-        match value.value.get_ref() {
-            DeValue::Table(table) => Some(Reader::new(self.complaints, table, value.value.span().start, self.key(key))),
-            _ => value.expected("a table"),
-        }
-    }
-
-    /// All keys of this table with their values; none of them is unknown.
-    pub fn pairs(&'r self) -> impl Iterator<Item = (&'r str, usize, &'r DeValue<'r>)> {
-        self.table.iter().map(|(key, value)| (key.get_ref().as_ref(), key.span().start, value.get_ref()))
-    }
-
-    pub fn complain(&self, at: usize, key: &str, message: impl Into<String>) {
-        self.complaints.add(at, self.key(key), message);
-    }
-
-    /// Where this table begins in the text.
-    pub fn at(&self) -> usize {
-        self.at
-    }
-
-    fn key(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
-    }
-
-    /// Complains about the keys that nobody asked for.
-    pub fn finish(&self) {
-        let known = self.known.borrow();
-        for key in self.table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
-            self.complain(key.span().start, key.get_ref(), format!("is no key of this table; it takes {}", known.join(", ")));
-        }
-    }
+/// A table below this one; it may not be left out.
+pub fn below<'r>(table: &'r Table<'r>, key: &'static str) -> Option<Table<'r>> {
+    let value = required(table, key)?;
+    let below = table.table(key);
+    value.value.get_ref().is_table().then_some(below)
 }
 
 impl<'r> Value<'r> {
-    pub fn complain<T>(self, message: impl Into<String>) -> Option<T> {
-        self.reader.complain(self.value.span().start, self.key, message);
+    pub fn complain<T>(self, message: impl fmt::Display) -> Option<T> {
+        self.table.complain(self.value.span().start, self.key, message);
         None
     }
 
@@ -166,7 +93,7 @@ impl<'r> Value<'r> {
 
     /// Three finite numbers.
     pub fn triple(self) -> Option<[f32; 3]> {
-        let numbers = self.items().and_then(|items| items.map(number).collect::<Option<Vec<_>>>());
+        let numbers = self.items().and_then(|items| items.map(number::<f32>).collect::<Option<Vec<_>>>());
         match numbers.and_then(|numbers| <[f32; 3]>::try_from(numbers).ok()) {
             Some(triple) => Some(triple),
             None => self.expected("three numbers"),
@@ -196,43 +123,12 @@ impl<'r> Value<'r> {
         }
     }
 
-    /// Tables, each with the place where it begins (`[[key]]`).
-    pub fn tables(self) -> Option<Vec<(usize, &'r DeTable<'r>)>> {
-        let DeValue::Array(items) = self.value.get_ref() else { return self.expected("tables: [[model]]") };
-        let tables = items.iter().map(|item| match item.get_ref() {
-            DeValue::Table(table) => Some((item.span().start, table)),
-            _ => None,
-        });
-        match tables.collect() {
-            Some(tables) => Some(tables),
-            None => self.expected("tables: [[model]]"),
-        }
-    }
-
     fn items(self) -> Option<impl Iterator<Item = &'r DeValue<'r>>> {
         match self.value.get_ref() {
             DeValue::Array(items) => Some(items.iter().map(|item| item.get_ref())),
             _ => None,
         }
     }
-}
-
-/// A whole number, decimal or with a prefix such as `0x`.
-fn whole(value: &DeValue<'_>) -> Option<u32> {
-    match value {
-        DeValue::Integer(integer) => u32::from_str_radix(integer.as_str(), integer.radix()).ok(),
-        _ => None,
-    }
-}
-
-/// A finite number, with or without a decimal point.
-pub fn number(value: &DeValue<'_>) -> Option<f32> {
-    let number: f32 = match value {
-        DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str().parse().ok()?,
-        DeValue::Float(float) => float.as_str().parse().ok()?,
-        _ => return None,
-    };
-    number.is_finite().then_some(number)
 }
 
 /// A value as a reader of the file would call it, cut short.
