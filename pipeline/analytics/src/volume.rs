@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use matpho_scene::{Class, NormPoint, geometry::segments_cross};
+use matpho_scene::{Class, NormBox, NormPoint, geometry::segments_cross};
 
 use crate::{
     bearing::Bearing,
@@ -48,6 +48,7 @@ const PASSAGES_MAX: usize = 4096;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Counted {
     pub class: Class,
+    pub bbox: NormBox,
     pub speed_kmh: Option<f32>,
     /// In box lengths per second.
     pub pace: Option<f32>,
@@ -109,7 +110,7 @@ impl Counter {
             };
             if passage.counted {
                 let speed_kmh = carriageway.zone().ground.and_then(|plane| mover.speed_kmh(&plane));
-                counted.push(Counted { class: mover.class, speed_kmh, pace: mover.speed_box_lengths_per_s() });
+                counted.push(Counted { class: mover.class, bbox: mover.bbox, speed_kmh, pace: mover.speed_box_lengths_per_s() });
             }
         }
         self.passages.retain(|_, passage| now.since(passage.here.when) <= LOST);
