@@ -38,8 +38,10 @@ const BACK_BOX_LENGTHS: f32 = 1.0;
 const ASIDE_BOX_LENGTHS: f32 = 2.0;
 const SPEED_FACTOR: f32 = 1.5;
 const SPEED_MORE_BOX_LENGTHS_PER_S: f32 = 1.0;
-/// He is looked for first where he would be after so long.
+/// He is looked for first where he would be after so long,
 const GOES_ON_S: f32 = 1.5;
+/// and rather who was lost just now than who was lost long ago, in box lengths: who was counted a moment before is not taken for one that waits unseen for long.
+const LONG_AGO_BOX_LENGTHS_PER_S: f32 = 0.05;
 
 /// The most vehicles that are remembered; a crowd beyond it is not told apart anyhow.
 const PASSAGES_MAX: usize = 4096;
@@ -182,7 +184,9 @@ impl Passage {
     /// How badly a new vehicle fits to be this one, which was lost before; `None` where it cannot be.
     fn fits(&self, mover: &Mover, way: &Way<'_>) -> Option<f32> {
         let first = mover.first();
-        let lost = self.settled && !self.gone_on && self.here.when.watched < first.when.watched;
+        // A detector may see one and the same twice, in the picture in which the tracks change over.
+        let lost =
+            self.settled && !self.gone_on && self.here.when.watched <= first.when.watched && self.here.when != mover.here().when;
         let heading = way.heading.or(self.heading)?;
         let against = |other: Option<(f32, f32)>| other.is_some_and(|(x, y)| x * heading.0 + y * heading.1 < 0.0);
         if !lost || self.two_wheels != is_two_wheeler(mover.class) || against(self.heading) || against(mover.heading()) {
@@ -193,7 +197,8 @@ impl Passage {
         let (along, aside) = way.bearing(self.here, heading).of(self.here, first);
         let ahead_max = (SPEED_FACTOR * self.speed + SPEED_MORE_BOX_LENGTHS_PER_S) * lost_s + BACK_BOX_LENGTHS;
         let is_near = aside <= ASIDE_BOX_LENGTHS && (-BACK_BOX_LENGTHS..=ahead_max).contains(&along);
-        (is_near && !has_left).then(|| (along - self.speed * lost_s.min(GOES_ON_S)).abs() + aside)
+        let off = (along - self.speed * lost_s.min(GOES_ON_S)).abs() + aside;
+        (is_near && !has_left).then_some(off + LONG_AGO_BOX_LENGTHS_PER_S * lost_s)
     }
 }
 
