@@ -87,13 +87,16 @@ impl Counter {
     pub fn look(&mut self, carriageway: &Carriageway, road: &Road, aspect: f32) -> Vec<Counted> {
         let now = road.now();
         let way = Way::new(carriageway, aspect);
-        let mut counted = Vec::new();
-        for mover in road.present().filter(|m| m.class.is_vehicle() && m.seen == now) {
+        let seen = || road.present().filter(|m| m.class.is_vehicle() && m.seen == now);
+        for mover in seen() {
             if self.passages.len() >= PASSAGES_MAX && !self.passages.contains_key(&mover.serial) {
                 continue;
             }
-            let passage = self.passages.entry(mover.serial).or_insert_with(|| Passage::new(mover));
-            passage.follow(mover, &way);
+            self.passages.entry(mover.serial).or_insert_with(|| Passage::new(mover)).follow(mover, &way);
+        }
+        let mut counted = Vec::new();
+        for mover in seen() {
+            let Some(passage) = self.passages.get(&mover.serial) else { continue };
             // Which way it goes has to be seen first.
             let goes = way.heading.is_none() || mover.heading().is_some() || mover.standing() >= STANDS;
             if !passage.settled && goes && mover.hits >= HITS_MIN && mover.is_sure() {
@@ -184,9 +187,9 @@ impl Passage {
     /// How badly a new vehicle fits to be this one, which was lost before; `None` where it cannot be.
     fn fits(&self, mover: &Mover, way: &Way<'_>) -> Option<f32> {
         let first = mover.first();
-        // A detector may see one and the same twice, in the picture in which the tracks change over.
-        let lost =
-            self.settled && !self.gone_on && self.here.when.watched <= first.when.watched && self.here.when != mover.here().when;
+        // A detector may see one and the same twice, in the picture in which its tracks change over.
+        let is_gone = self.here.when != mover.seen && self.here.when.watched <= first.when.watched;
+        let lost = self.settled && !self.gone_on && is_gone;
         let heading = way.heading.or(self.heading)?;
         let against = |other: Option<(f32, f32)>| other.is_some_and(|(x, y)| x * heading.0 + y * heading.1 < 0.0);
         if !lost || self.two_wheels != is_two_wheeler(mover.class) || against(self.heading) || against(mover.heading()) {

@@ -212,10 +212,11 @@ fn who_was_counted_a_moment_ago_is_not_counted_again_under_another_number() {
     let beside = motorbike(&[(6.0, 0.57, 0.72), (9.0, 0.95, 0.72)]);
     let drives_on = motorbike(&[(2.0, 0.05, 0.7), (9.0, 0.96, 0.7)]);
     assert_eq!(counted_at_the_line([drives_on, beside]), "{Motorcycle: 2}");
-    // Another was lost before the line long ago, and still waits there for all that is known.
-    let waits = motorbike(&[(1.0, 0.05, 0.7), (4.0, 0.47, 0.7), (8.0, 0.47, 0.7)]);
-    let drives = motorbike(&[(26.0, 0.05, 0.72), (34.0, 0.93, 0.72)]).hidden(30.8, 31.4).renumbered_at([31.4]);
-    assert_eq!(counted_at_the_line([waits, drives]), "{Motorcycle: 1}");
+    // Another was lost just before the line long ago, and still waits there for all that is known.
+    let waits = motorbike(&[(1.0, 0.05, 0.7), (4.0, 0.492, 0.7), (8.0, 0.492, 0.7)]);
+    let drives = motorbike(&[(26.0, 0.05, 0.74), (30.2, 0.512, 0.74)]);
+    let found = motorbike(&[(30.6, 0.53, 0.7), (34.0, 0.93, 0.7)]);
+    assert_eq!(counted_at_the_line([waits, drives, found]), "{Motorcycle: 1}");
 }
 
 #[test]
