@@ -28,6 +28,12 @@ struct Passing {
     aside_m: f32,
 }
 
+impl Passing {
+    fn is_near(&self, other: &Self) -> bool {
+        (self.t - other.t).abs() <= NEAR_S && (self.aside_m - other.aside_m).abs() <= NEAR_M
+    }
+}
+
 /// Who crossed the counting lines of a street, and who was counted.
 #[derive(Debug, Default)]
 pub struct Volume {
@@ -97,19 +103,16 @@ impl Volume {
     /// When somebody was counted, and in which zone, though nobody had crossed who was not counted already. Each count is of one crossing and each crossing of
     /// one count, a vehicle's own first, so that as many as possible are told.
     pub fn in_excess(&self) -> Vec<(f64, &'static str)> {
-        let is_own =
-            |who: &Option<u32>, (of, crossing): &(&u32, &Passing), zone| who.as_ref() == Some(*of) && crossing.zone == zone;
-        let is_near =
-            |a: &Passing, b: &Passing| a.zone == b.zone && (a.t - b.t).abs() <= NEAR_S && (a.aside_m - b.aside_m).abs() <= NEAR_M;
         let may_be = |(who, count): &(Option<u32>, Passing)| -> Vec<u32> {
-            let crossings = self.crossed.iter().filter(|c| is_own(who, c, count.zone) || is_near(c.1, count));
-            crossings.map(|(of, _)| *of).collect()
+            let is_it =
+                |of: u32, crossing: &Passing| crossing.zone == count.zone && (*who == Some(of) || crossing.is_near(count));
+            self.crossed.iter().filter(|(of, crossing)| is_it(**of, crossing)).map(|(of, _)| *of).collect()
         };
         let mut told = Told { may_be: self.counted.iter().map(may_be).collect(), count_of: BTreeMap::new() };
         let mut left = Vec::new();
         for (index, (who, _)) in self.counted.iter().enumerate() {
             match who.filter(|who| told.may_be[index].contains(who) && !told.count_of.contains_key(who)) {
-                Some(who) => drop(told.count_of.insert(who, index)),
+                Some(who) => _ = told.count_of.insert(who, index),
                 None => left.push(index),
             }
         }
@@ -146,5 +149,41 @@ impl Sum for Tally {
             missed: a.missed + b.missed,
             excess: a.excess + b.excess,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passing(t: f64, aside_m: f32) -> Passing {
+        Passing { t, zone: "inbound", class: Class::Motorcycle, aside_m }
+    }
+
+    /// Missed, and counted in excess.
+    fn marks(crossed: &[(u32, f64, f32)], counted: &[(u32, f64, f32)]) -> (usize, usize) {
+        let volume = Volume {
+            before: BTreeMap::new(),
+            crossed: crossed.iter().map(|(who, t, x)| (*who, passing(*t, *x))).collect(),
+            counted: counted.iter().map(|(who, t, x)| (Some(*who), passing(*t, *x))).collect(),
+        };
+        let tally = volume.tally();
+        (tally.missed, tally.excess)
+    }
+
+    #[test]
+    fn a_vehicle_counted_twice_does_not_make_up_for_another_that_was_missed() {
+        let crossed = [(1, 10.0, 2.0), (2, 11.0, 6.0), (3, 30.0, 2.0)];
+        assert_eq!(marks(&crossed, &[(1, 10.4, 2.0), (2, 11.4, 6.0), (3, 55.0, 2.0)]), (0, 0), "a vehicle's own, also late");
+        assert_eq!(marks(&crossed, &[(1, 10.4, 2.0), (1, 14.0, 2.0), (2, 11.4, 6.0)]), (1, 1));
+        assert_eq!(marks(&crossed, &[(1, 10.4, 2.0), (1, 29.0, 2.5), (2, 11.4, 6.0)]), (0, 0), "under a neighbour's name");
+    }
+
+    #[test]
+    fn neighbours_whose_tracks_change_over_are_all_told() {
+        // The second count of 1 is near 2 alone, whose own first is near 3.
+        let crossed = [(1, 10.0, 2.0), (2, 12.0, 3.0), (3, 14.0, 4.0)];
+        assert_eq!(marks(&crossed, &[(1, 10.0, 2.0), (1, 11.0, 2.0), (2, 12.0, 3.0)]), (0, 0));
+        assert_eq!(marks(&crossed, &[(1, 10.0, 2.0), (1, 11.0, 2.0), (2, 12.0, 3.0), (2, 12.4, 3.0)]), (0, 1));
     }
 }
