@@ -3,7 +3,7 @@
 //! `cargo bench -p matpho-benches --bench judgement_traffic`; `-- --test` one short street. `MATPHO_BENCH_SEEDS` sets how many streets of each kind (default 3)
 //! and `MATPHO_BENCH_FIRST_SEED` which is the first (rules are tuned on seeds below 70, tables are of 70 to 72); `MATPHO_BENCH_ONLY=streets,undrawn,ablations,clips` runs some parts alone,
 //! `MATPHO_BENCH_WEATHER="day;night"` and `MATPHO_BENCH_STREETS="wrong way;jam"` take only these; `MATPHO_BENCH_FPS` is how often streets are looked at (default 5).
-//! `MATPHO_BENCH_TELL=1` lists every false alarm, every miss and every wrong level with its street and second. Clips: `MATPHO_DATA`.
+//! `MATPHO_BENCH_TELL=1` lists every false alarm, every miss, every count in excess and every wrong level with its street and second. Clips: `MATPHO_DATA`.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +14,7 @@ use matpho_benches::{
     judged::{Ask, FPS, SetUp, Street, play},
     marks::{Marks, level},
     streets::{Kind, Weather},
+    volume::Tally,
 };
 use matpho_scene::event::{EventKind, LevelOfService};
 use matpho_sim::Bodies;
@@ -127,6 +128,7 @@ fn tell(marks: &Marks, street: &str) {
             p.said.density_pc_per_km_lane.unwrap_or(f32::NAN),
         );
     }
+    marks.volume.in_excess().iter().for_each(|(t, zone)| eprintln!("{street} at {t:.1} s {zone}: counted in excess"));
     for kind in INCIDENTS {
         for s in marks.missed(kind) {
             eprintln!(
@@ -237,6 +239,8 @@ fn figures(runs: &[Run]) {
             "crossed",
             "counted",
             "volume error %",
+            "missed",
+            "counted in excess",
             "speed error % (mean of periods)",
             "speed bias %",
             "density bias %",
@@ -250,8 +254,10 @@ fn figures(runs: &[Run]) {
             if some.is_empty() {
                 continue;
             }
-            let (crossed, counted) = some.iter().fold((0, 0), |(a, b), r| (a + r.marks.crossed, b + r.marks.counted));
+            let Tally { crossed, missed, excess, .. } = some.iter().map(|r| r.marks.volume.tally()).sum();
             let periods = || some.iter().flat_map(|r| &r.marks.periods);
+            // As it was said.
+            let counted: u32 = periods().flat_map(|p| p.said.counts.values()).sum();
             // Three vehicles at a time: a mean of less is no measurement of speed.
             let speeds: Vec<(f32, f32)> = periods()
                 .filter(|p| p.vehicles >= 1.0)
@@ -270,6 +276,8 @@ fn figures(runs: &[Run]) {
                 &crossed.to_string(),
                 &counted.to_string(),
                 &percent(counted as f32 - crossed as f32, crossed as f32),
+                &missed.to_string(),
+                &excess.to_string(),
                 &format!("{:.1}", mean(&errors)),
                 &format!("{bias:.1}"),
                 &percent(said - truth, truth),
@@ -284,9 +292,8 @@ fn classes(runs: &[Run]) {
         Table::begin("Volume by class: crossed the line / counted", &["weather", "bicycle", "motorcycle", "car", "bus", "truck"]);
     for weather in Weather::ALL {
         use matpho_scene::Class::{Bicycle, Bus, Car, Motorcycle, Truck};
-        let sums = [Bicycle, Motorcycle, Car, Bus, Truck].map(|class| {
-            of(runs, weather).filter_map(|r| r.marks.by_class.get(&class)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))
-        });
+        let sums = [Bicycle, Motorcycle, Car, Bus, Truck]
+            .map(|class| of(runs, weather).map(|r| r.marks.volume.of_class(class)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1)));
         let cells: Vec<String> = sums.iter().map(|(crossed, counted)| format!("{crossed} / {counted}")).collect();
         let row: Vec<&str> = std::iter::once(weather.name()).chain(cells.iter().map(String::as_str)).collect();
         table.row(&row);

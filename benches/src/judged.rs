@@ -3,7 +3,9 @@
 use std::{collections::BTreeSet, path::Path};
 
 use anyhow::{Context, Result};
-use matpho_analytics::{Analytic, CameraAnalytics, CameraPlan, Input, Observation, Output, Params, Purpose, Zone};
+use matpho_analytics::{
+    Analytic, CameraAnalytics, CameraPlan, Input, Observation, Output, Params, Purpose, Zone, congestion::Passed,
+};
 use matpho_scene::{Detection, GroundPlane, GroundPoint, MediaTime, NormPoint, PictureSize, Polygon, Tracked};
 use matpho_sim::{Begins, Bodies, Direction, Object, Scenario, Watch};
 use matpho_track::{Tracker, TrackerParams};
@@ -81,6 +83,8 @@ pub struct Moment<'a> {
     pub truth: &'a [Object],
     /// What was said.
     pub outputs: &'a [Output],
+    /// Who was counted.
+    pub passed: &'a [Passed],
     /// The same in media time.
     pub at: MediaTime,
     /// What the detector found.
@@ -182,11 +186,13 @@ pub fn play(street: &Street, asks: &[Ask], bodies: &Bodies, mut each: impl FnMut
         let tracks = tracker.update(at, size, &found);
         for (asked, analytics) in analytics.iter_mut().enumerate() {
             analytics.handle_input(at, Input::Frame(Observation { tracks: Some(tracks), ..Observation::bare(size) }));
+            let passed = analytics.passed().to_vec();
             if n == pictures {
                 analytics.handle_input(at, Input::Stop);
             }
             let outputs: Vec<Output> = std::iter::from_fn(|| analytics.poll_output()).collect();
-            each(asked, &Moment { t, at, truth: &truth, outputs: &outputs, found: &found, tracks, watch: &watch, areas: &areas });
+            let (outputs, passed, truth, found) = (&outputs[..], &passed[..], &truth[..], &found[..]);
+            each(asked, &Moment { t, at, truth, outputs, passed, found, tracks, watch: &watch, areas: &areas });
         }
     }
     Ok(())

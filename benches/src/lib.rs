@@ -1,6 +1,6 @@
 //! What the benches share: the clock of CPU time, medians, tables; scenes of fire, flood and faulty cameras with a detector that errs (`hazard`);
 //! real clips through the built gateway (`clips`);
-//! streets full of traffic (`streets`), seen by a detector that errs (`detector`), judged (`judged`) and marked against the truth (`marks`).
+//! streets full of traffic (`streets`), seen by a detector that errs (`detector`), judged (`judged`) and marked against the truth (`marks`, `volume`).
 //!
 //! Goals: figures that a reader can compare between machines (ratios measured in one run), with the input's origin named, and a hash or count of
 //! the result, so that nothing gets fast by doing something else. Non-goals: absolute promises; the machine is noisy.
@@ -11,6 +11,7 @@ pub mod hazard;
 pub mod judged;
 pub mod marks;
 pub mod streets;
+pub mod volume;
 
 use std::time::Duration;
 

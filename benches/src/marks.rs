@@ -1,6 +1,6 @@
 //! How well traffic was judged, against what was there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use matpho_analytics::{Output, PcuWeights};
 use matpho_scene::{
@@ -12,7 +12,8 @@ use matpho_sim::{Class, Direction, Object};
 
 use crate::{
     detector::class,
-    judged::{Moment, line_m, zone_name},
+    judged::{Moment, zone_name},
+    volume::Volume,
 };
 
 /// A vehicle that was to be found is one that was there, to be seen, for this long.
@@ -82,14 +83,8 @@ pub struct Marks {
     instants: BTreeMap<Direction2, Vec<Instant>>,
     /// Measured periods.
     pub periods: Vec<Period>,
-    /// Vehicles that crossed the counting lines.
-    pub crossed: u32,
-    /// Vehicles counted.
-    pub counted: u32,
-    /// By class: crossed, counted.
-    pub by_class: BTreeMap<matpho_scene::Class, (u32, u32)>,
-    before: BTreeMap<u32, f32>,
-    crossed_ids: BTreeSet<u32>,
+    /// Who crossed the counting lines, and who was counted.
+    pub volume: Volume,
     /// Vehicles that stood by themselves.
     pub stopped: BTreeMap<u32, Sought>,
     /// Riders that came the wrong way.
@@ -129,8 +124,8 @@ impl Marks {
         for direction in DIRECTIONS {
             self.traffic(direction, moment);
         }
+        self.volume.look(moment);
         for o in moment.truth.iter().filter(|o| o.direction.is_some()) {
-            self.line(o, moment);
             let list = match o {
                 Object { stopped: true, .. } => &mut self.stopped,
                 Object { wrong_way: true, .. } => &mut self.wrong_way,
@@ -182,26 +177,7 @@ impl Marks {
         }
     }
 
-    fn line(&mut self, o: &Object, moment: &Moment<'_>) {
-        if o.class == Class::Person {
-            return;
-        }
-        let y = moment.watch.touches_m(o);
-        let Some(line) = o.direction.map(|direction| line_m(moment.watch, direction)) else { return };
-        if let Some(before) = self.before.insert(o.id, y)
-            && (before > line) != (y > line)
-            && self.crossed_ids.insert(o.id)
-        {
-            self.crossed += 1;
-            self.by_class.entry(class(o.class)).or_default().0 += 1;
-        }
-    }
-
     fn measured(&mut self, zone: &str, from: f64, to: f64, said: &TrafficFigures, moment: &Moment<'_>) {
-        self.counted += said.counts.values().sum::<u32>();
-        for (class, n) in &said.counts {
-            self.by_class.entry(*class).or_default().1 += n;
-        }
         // The whole picture is both carriageways.
         let of_zone = |d: &Direction| zone == zone_name(*d) || zone == WHOLE_PICTURE;
         let directions: Vec<Direction> = DIRECTIONS.into_iter().filter(of_zone).collect();
@@ -263,7 +239,7 @@ fn in_zone(o: &Object, moment: &Moment<'_>) -> bool {
 }
 
 /// Who is at a box.
-fn best<'a>(region: NormBox, moment: &'a Moment<'_>) -> Option<&'a Object> {
+pub(crate) fn best<'a>(region: NormBox, moment: &'a Moment<'_>) -> Option<&'a Object> {
     let spec = moment.watch.spec();
     let (w, h) = (spec.width as f32, spec.height as f32);
     moment

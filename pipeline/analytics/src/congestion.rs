@@ -291,13 +291,14 @@ impl Traffic {
         }
     }
 
-    fn look(&mut self, road: &mut Road, aspect: f32, params: &CongestionParams, desk: &mut Desk) {
+    fn look(&mut self, road: &mut Road, aspect: f32, params: &CongestionParams, passed: &mut Vec<Passed>, desk: &mut Desk) {
         let now = road.now();
         self.period_from.get_or_insert(now.at);
         let free = self.bins.back().is_some_and(|bin| bin.means.level <= LevelOfService::B && bin.means.stopped_share == 0.0);
         for counted in self.counter.look(&self.carriageway, road, aspect) {
             *self.counts.entry(counted.class).or_default() += 1;
             *self.period_counts.entry(counted.class).or_default() += 1;
+            passed.push(Passed { zone: self.carriageway.zone().id.clone(), class: counted.class, bbox: counted.bbox });
             for sums in [&mut self.bin, &mut self.period, &mut self.all] {
                 sums.counted += u32::from(counted.speed_kmh.is_some());
                 sums.counted_kmh += counted.speed_kmh.unwrap_or(0.0);
@@ -539,28 +540,49 @@ impl Traffic {
     }
 }
 
+/// A vehicle that was counted.
+#[derive(Debug, Clone)]
+pub struct Passed {
+    /// Where.
+    pub zone: ZoneId,
+    /// What it is.
+    pub class: Class,
+    /// Where it was in the picture then: past the counting line, if there is one.
+    pub bbox: NormBox,
+}
+
 /// Congestion in all carriageways of a camera.
 #[derive(Debug)]
 pub(crate) struct Congestion {
     params: CongestionParams,
     zones: Vec<Traffic>,
+    passed: Vec<Passed>,
 }
 
 impl Congestion {
     pub fn new<'a>(params: CongestionParams, zones: impl Iterator<Item = &'a Zone>) -> Self {
         let zones = zones.map(|zone| Traffic::new(zone, &params)).collect();
-        Self { params, zones }
+        Self { params, zones, passed: Vec::new() }
     }
 
     /// The tracks of a picture are in `road`.
     pub fn look(&mut self, road: &mut Road, aspect: f32, desk: &mut Desk) {
         let at = road.now().at;
         for zone in &mut self.zones {
-            zone.look(road, aspect, &self.params, desk);
+            zone.look(road, aspect, &self.params, &mut self.passed, desk);
             if zone.period_from.is_some_and(|from| at.since(from) >= self.params.measure_every_s.span()) {
                 zone.measure(at, &self.params, desk);
             }
         }
+    }
+
+    /// Who was counted since it was last forgotten.
+    pub fn passed(&self) -> &[Passed] {
+        &self.passed
+    }
+
+    pub fn forget_passed(&mut self) {
+        self.passed.clear();
     }
 
     /// What was learned of each zone.

@@ -11,7 +11,7 @@ use matpho_scene::{
 use crate::{
     analytic::Analytic,
     camera::{CameraWatch, Sight},
-    congestion::Congestion,
+    congestion::{Congestion, Passed},
     desk::Desk,
     fire::{FireWatch, HeatSource},
     flood::Flood,
@@ -120,6 +120,7 @@ impl CameraAnalytics {
         if self.stopped.is_some() {
             return;
         }
+        self.congestion.iter_mut().for_each(Congestion::forget_passed);
         self.latest = self.latest.max(at);
         let at = self.latest;
         match input {
@@ -263,6 +264,11 @@ impl CameraAnalytics {
             Analytic::Camera => None,
         };
         said.unwrap_or(Judgement::Unknown)
+    }
+
+    /// The vehicles that the last input made it count.
+    pub fn passed(&self) -> &[Passed] {
+        self.congestion.as_ref().map_or(&[], Congestion::passed)
     }
 
     /// How deep water stands in a zone now: what is sure, if anything is, and the likeliest band; `None` where nothing was read.

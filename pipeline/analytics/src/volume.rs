@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use matpho_scene::{Class, NormPoint, geometry::segments_cross};
+use matpho_scene::{Class, NormBox, NormPoint, geometry::segments_cross};
 
 use crate::{
     bearing::Bearing,
@@ -38,8 +38,10 @@ const BACK_BOX_LENGTHS: f32 = 1.0;
 const ASIDE_BOX_LENGTHS: f32 = 2.0;
 const SPEED_FACTOR: f32 = 1.5;
 const SPEED_MORE_BOX_LENGTHS_PER_S: f32 = 1.0;
-/// He is looked for first where he would be after so long.
+/// He is looked for first where he would be after so long,
 const GOES_ON_S: f32 = 1.5;
+/// and rather who was lost just now than who was lost long ago, in box lengths: who was counted a moment before is not taken for one that waits unseen for long.
+const LONG_AGO_BOX_LENGTHS_PER_S: f32 = 0.05;
 
 /// The most vehicles that are remembered; a crowd beyond it is not told apart anyhow.
 const PASSAGES_MAX: usize = 4096;
@@ -48,6 +50,7 @@ const PASSAGES_MAX: usize = 4096;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Counted {
     pub class: Class,
+    pub bbox: NormBox,
     pub speed_kmh: Option<f32>,
     /// In box lengths per second.
     pub pace: Option<f32>,
@@ -84,13 +87,16 @@ impl Counter {
     pub fn look(&mut self, carriageway: &Carriageway, road: &Road, aspect: f32) -> Vec<Counted> {
         let now = road.now();
         let way = Way::new(carriageway, aspect);
-        let mut counted = Vec::new();
-        for mover in road.present().filter(|m| m.class.is_vehicle() && m.seen == now) {
+        let seen = || road.present().filter(|m| m.class.is_vehicle() && m.seen == now);
+        for mover in seen() {
             if self.passages.len() >= PASSAGES_MAX && !self.passages.contains_key(&mover.serial) {
                 continue;
             }
-            let passage = self.passages.entry(mover.serial).or_insert_with(|| Passage::new(mover));
-            passage.follow(mover, &way);
+            self.passages.entry(mover.serial).or_insert_with(|| Passage::new(mover)).follow(mover, &way);
+        }
+        let mut counted = Vec::new();
+        for mover in seen() {
+            let Some(passage) = self.passages.get(&mover.serial) else { continue };
             // Which way it goes has to be seen first.
             let goes = way.heading.is_none() || mover.heading().is_some() || mover.standing() >= STANDS;
             if !passage.settled && goes && mover.hits >= HITS_MIN && mover.is_sure() {
@@ -109,7 +115,7 @@ impl Counter {
             };
             if passage.counted {
                 let speed_kmh = carriageway.zone().ground.and_then(|plane| mover.speed_kmh(&plane));
-                counted.push(Counted { class: mover.class, speed_kmh, pace: mover.speed_box_lengths_per_s() });
+                counted.push(Counted { class: mover.class, bbox: mover.bbox, speed_kmh, pace: mover.speed_box_lengths_per_s() });
             }
         }
         self.passages.retain(|_, passage| now.since(passage.here.when) <= LOST);
@@ -181,7 +187,9 @@ impl Passage {
     /// How badly a new vehicle fits to be this one, which was lost before; `None` where it cannot be.
     fn fits(&self, mover: &Mover, way: &Way<'_>) -> Option<f32> {
         let first = mover.first();
-        let lost = self.settled && !self.gone_on && self.here.when.watched < first.when.watched;
+        // A detector may see one and the same twice, in the picture in which its tracks change over.
+        let is_gone = self.here.when != mover.seen && self.here.when.watched <= first.when.watched;
+        let lost = self.settled && !self.gone_on && is_gone;
         let heading = way.heading.or(self.heading)?;
         let against = |other: Option<(f32, f32)>| other.is_some_and(|(x, y)| x * heading.0 + y * heading.1 < 0.0);
         if !lost || self.two_wheels != is_two_wheeler(mover.class) || against(self.heading) || against(mover.heading()) {
@@ -192,7 +200,8 @@ impl Passage {
         let (along, aside) = way.bearing(self.here, heading).of(self.here, first);
         let ahead_max = (SPEED_FACTOR * self.speed + SPEED_MORE_BOX_LENGTHS_PER_S) * lost_s + BACK_BOX_LENGTHS;
         let is_near = aside <= ASIDE_BOX_LENGTHS && (-BACK_BOX_LENGTHS..=ahead_max).contains(&along);
-        (is_near && !has_left).then(|| (along - self.speed * lost_s.min(GOES_ON_S)).abs() + aside)
+        let off = (along - self.speed * lost_s.min(GOES_ON_S)).abs() + aside;
+        (is_near && !has_left).then_some(off + LONG_AGO_BOX_LENGTHS_PER_S * lost_s)
     }
 }
 

@@ -180,6 +180,46 @@ fn who_is_hidden_at_the_line_is_counted_once() {
 }
 
 #[test]
+fn who_stops_on_the_line_and_is_hidden_there_is_counted_once() {
+    let stops_at = |x: f32| motorbike(&[(2.0, 0.05, 0.7), (10.0, x, 0.7), (40.0, x, 0.7), (48.0, 0.95, 0.7)]);
+    for x in [0.48, 0.49, 0.5, 0.51, 0.52] {
+        let hidden = |from: f64, to: f64| stops_at(x).hidden(from, to).renumbered_at([to]);
+        for (from, to) in [(20.0, 25.0), (9.4, 30.0), (12.0, 41.0), (39.0, 41.4), (41.0, 43.0)] {
+            assert_eq!(counted_at_the_line([hidden(from, to)]), "{Motorcycle: 1}", "at {x}, hidden from {from} s to {to} s");
+        }
+        assert_eq!(
+            counted_at_the_line([stops_at(x).renumbered_at([9.8, 15.0, 25.0, 35.0, 40.4, 41.0])]),
+            "{Motorcycle: 1}",
+            "at {x}"
+        );
+    }
+    // Counted already, and half hidden: its foot is taken for one before the line.
+    let counted = motorbike(&[(2.0, 0.05, 0.7), (10.0, 0.51, 0.7), (20.0, 0.51, 0.7)]);
+    let found = motorbike(&[(25.0, 0.49, 0.7), (40.0, 0.49, 0.7), (48.0, 0.95, 0.7)]);
+    assert_eq!(counted_at_the_line([counted, found]), "{Motorcycle: 1}");
+    // It rolls to and fro.
+    let rolls = motorbike(&[(2.0, 0.05, 0.7), (10.0, 0.52, 0.7), (20.0, 0.48, 0.7), (30.0, 0.52, 0.7), (38.0, 0.95, 0.7)]);
+    assert_eq!(counted_at_the_line([rolls]), "{Motorcycle: 1}");
+}
+
+#[test]
+fn who_was_counted_a_moment_ago_is_not_counted_again_under_another_number() {
+    // Two tracks have it in one picture.
+    let one = motorbike(&[(2.0, 0.05, 0.7), (6.0, 0.57, 0.7)]);
+    let other = motorbike(&[(6.0, 0.57, 0.7), (9.0, 0.95, 0.7)]);
+    assert_eq!(counted_at_the_line([one.clone(), other.clone()]), "{Motorcycle: 1}");
+    // Two that are seen side by side are two.
+    let beside = motorbike(&[(6.0, 0.57, 0.72), (9.0, 0.95, 0.72)]);
+    let drives_on = motorbike(&[(2.0, 0.05, 0.7), (9.0, 0.96, 0.7)]);
+    assert_eq!(counted_at_the_line([drives_on, beside]), "{Motorcycle: 2}");
+    // Another was lost just before the line long ago, and still waits there for all that is known.
+    let waits = motorbike(&[(1.0, 0.05, 0.7), (4.0, 0.492, 0.7), (8.0, 0.492, 0.7)]);
+    let drives = motorbike(&[(26.0, 0.05, 0.74), (30.2, 0.512, 0.74)]);
+    let found = motorbike(&[(30.6, 0.53, 0.7), (34.0, 0.93, 0.7)]);
+    assert_eq!(counted_at_the_line([waits, drives, found]), "{Motorcycle: 1}");
+}
+
+#[test]
 fn who_is_first_seen_past_the_line_has_crossed_it_if_he_came_fast() {
     let first_seen_past_it = |s: f64| motorbike(&[(10.0, 0.53, 0.7), (10.0 + s, 0.97, 0.7)]);
     assert_eq!(counted_at_the_line([first_seen_past_it(5.0)]), "{Motorcycle: 1}");
