@@ -75,6 +75,15 @@ impl Carriageway {
         Self { zone: zone.clone(), km_lanes, axis: ground.map(|g| g.axis), rows: (0..ROWS).map(row).collect() }
     }
 
+    /// Its direction in a picture of this aspect, as a unit vector in picture heights.
+    pub fn heading(&self, aspect: f32) -> Option<(f32, f32)> {
+        self.zone.direction.map(|d| {
+            let (dx, dy) = d.unit();
+            let length = (dx * aspect).hypot(dy);
+            (dx * aspect / length, dy / length)
+        })
+    }
+
     pub fn zone(&self) -> &Zone {
         &self.zone
     }

@@ -37,11 +37,11 @@ pub struct FireParams {
     pub hits_share: Share,
     /// They must span at least this long; smoke, which dust and exhaust look like while they pass, 1.4 times as long.
     pub confirm_after_s: Seconds,
-    /// A flame of which a burst shows so many times the change that is asked of it (see `change_burst_min`) is vivid: nearly all flames of clips are, and little else is.
+    /// A flame of which a burst shows so many times the change that is asked of it (see `change_burst_min`) is vivid: those of five in six burning clips are.
     pub vivid_times: Positive,
     /// What is vivid confirms after this long …
     pub vivid_after_s: Seconds,
-    /// … found in this share of the looks: a burst finds a small flame in every third look.
+    /// … found in this share of the looks: in a burst a model misses a small flame more often than not.
     pub vivid_hits_share: Share,
     /// Spread of the box's area (standard deviation over mean), or of one of its edges (over its side), from which it flickers like
     /// fire. More is asked of small boxes, whose edges jump by the detector's own grain.

@@ -451,8 +451,7 @@ impl Road {
     }
 
     fn vote_riders(&mut self) {
-        let two_wheelers: Vec<NormBox> =
-            self.present().filter(|m| matches!(m.class, Class::Motorcycle | Class::Bicycle)).map(|m| m.bbox).collect();
+        let two_wheelers: Vec<NormBox> = self.present().filter(|m| is_two_wheeler(m.class)).map(|m| m.bbox).collect();
         // Whoever is seen through a windscreen: within the box, and not down at the wheels.
         let cabins: Vec<NormBox> =
             self.present().filter(|m| matches!(m.class, Class::Car | Class::Bus | Class::Truck)).map(|m| m.bbox).collect();
@@ -529,6 +528,10 @@ impl Road {
 
 /// Votes for and against being a rider are bounded, so that one who dismounts is on foot after some pictures.
 const VOTES_MAX: i32 = 10;
+
+pub(crate) fn is_two_wheeler(class: Class) -> bool {
+    matches!(class, Class::Bicycle | Class::Motorcycle)
+}
 
 /// Share of `a` that lies in `b`.
 pub(crate) fn overlap_of(a: NormBox, b: NormBox) -> f32 {

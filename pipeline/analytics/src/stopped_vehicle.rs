@@ -291,11 +291,7 @@ impl Lane {
     fn look(&mut self, road: &mut Road, aspect: f32, params: &StoppedVehicleParams, desk: &mut Desk) {
         let now = road.now();
         self.looked = true;
-        let zone_heading = self.carriageway.zone().direction.map(|d| {
-            let (dx, dy) = d.unit();
-            let length = (dx * aspect).hypot(dy);
-            (dx * aspect / length, dy / length)
-        });
+        let zone_heading = self.carriageway.heading(aspect);
         for mover in road.vehicles().filter(|m| m.standing() >= CASE_AFTER && self.carriageway.holds(m, road)) {
             // One that came along the other carriageway, and whose box reaches over.
             let of_another = zone_heading.zip(mover.heading()).is_some_and(|((zx, zy), (hx, hy))| zx * hx + zy * hy < 0.0);

@@ -12,7 +12,7 @@ use crate::{
     bearing::Bearing,
     carriageway::Carriageway,
     path::Step,
-    road::{Mover, Road, STANDS},
+    road::{Mover, Road, STANDS, is_two_wheeler},
 };
 
 /// A vehicle must have been seen this often: ghosts of a detector do not last.
@@ -59,7 +59,7 @@ pub(crate) struct Counted {
 /// Counts the vehicles of one zone.
 #[derive(Debug, Default)]
 pub(crate) struct Counter {
-    /// By their number on the road; the last ones.
+    /// By their number on the road; at most [`PASSAGES_MAX`] that were seen last.
     passages: BTreeMap<u64, Passage>,
 }
 
@@ -90,7 +90,7 @@ impl Counter {
         let seen = || road.present().filter(|m| m.class.is_vehicle() && m.seen == now);
         for mover in seen() {
             if self.passages.len() >= PASSAGES_MAX && !self.passages.contains_key(&mover.serial) {
-                continue;
+                self.forget_one();
             }
             self.passages.entry(mover.serial).or_insert_with(|| Passage::new(mover)).follow(mover, &way);
         }
@@ -120,6 +120,14 @@ impl Counter {
         }
         self.passages.retain(|_, passage| now.since(passage.here.when) <= LOST);
         counted
+    }
+
+    /// Makes room: whoever was not seen for the longest time is the least likely to come back.
+    fn forget_one(&mut self) {
+        let longest = self.passages.iter().min_by_key(|(_, passage)| passage.here.when.watched).map(|(serial, _)| *serial);
+        if let Some(serial) = longest {
+            self.passages.remove(&serial);
+        }
     }
 
     /// Finds out with whom a vehicle goes on that is now sure to be one.
@@ -216,12 +224,7 @@ struct Way<'a> {
 
 impl<'a> Way<'a> {
     fn new(carriageway: &'a Carriageway, aspect: f32) -> Self {
-        let heading = carriageway.zone().direction.map(|d| {
-            let (dx, dy) = d.unit();
-            let length = (dx * aspect).hypot(dy);
-            (dx * aspect / length, dy / length)
-        });
-        Self { carriageway, line: carriageway.zone().counting_line, heading, aspect }
+        Self { carriageway, line: carriageway.zone().counting_line, heading: carriageway.heading(aspect), aspect }
     }
 
     /// How others stand to `place`, for one that goes by `heading`.
@@ -248,12 +251,39 @@ impl<'a> Way<'a> {
     }
 }
 
-fn is_two_wheeler(class: Class) -> bool {
-    matches!(class, Class::Bicycle | Class::Motorcycle)
-}
-
 /// Distance of a point from the line through `a` and `b`, in normalised coordinates.
 fn distance_from_line(p: NormPoint, a: NormPoint, b: NormPoint) -> f32 {
     let (dx, dy) = (b.x - a.x, b.y - a.y);
     (((p.x - a.x) * dy - (p.y - a.y) * dx) / dx.hypot(dy)).abs()
+}
+
+#[cfg(test)]
+mod tests {
+    use matpho_scene::MediaTime;
+
+    use super::*;
+    use crate::moment::Moment;
+
+    #[test]
+    fn room_is_made_by_who_was_not_seen_for_longest() {
+        let seen_at = |secs: u64| {
+            let when = Moment { at: MediaTime::from_millis(secs * 1000), watched: Duration::from_secs(secs) };
+            let here = Step { when, foot: NormPoint::clamped(0.5, 0.5), x: 0.9, y: 0.5, length: 0.1, cut: false, sure: true };
+            Passage {
+                two_wheels: true,
+                here,
+                speed: 0.0,
+                heading: None,
+                clear_first: None,
+                clear_at: None,
+                crossed: false,
+                counted: false,
+                settled: false,
+                gone_on: false,
+            }
+        };
+        let mut counter = Counter { passages: [(1, seen_at(30)), (2, seen_at(10)), (3, seen_at(20))].into() };
+        counter.forget_one();
+        assert_eq!(counter.passages.keys().copied().collect::<Vec<_>>(), [1, 3]);
+    }
 }
